@@ -1,0 +1,1 @@
+//! The cluster document and what every tool shares.

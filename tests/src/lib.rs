@@ -1,0 +1,1 @@
+//! Test harness: programs seen from outside, and tests that need a real part.
