@@ -1,0 +1,390 @@
+//! The process edge, the same for every tool: arguments, standard input and output, errors and exit codes.
+//!
+//! A tool implements [`Tool`]; its `main` is one call of [`main`].
+
+mod failure;
+mod output;
+mod schema;
+
+pub use failure::Usage;
+pub use output::{Artefact, write_file};
+
+use crate::document::{Document, Layout};
+use crate::finding::{self, Finding, Severity};
+use crate::inventory::{Inventory, Section};
+use anyhow::Context;
+use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
+use failure::Failure;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code: it failed.
+const FAILED: u8 = 1;
+/// Exit code: usage.
+const USAGE: u8 = 2;
+/// Exit code: the input is valid and the answer is no.
+const NO: u8 = 3;
+/// Exit code: the input is not valid (sysexits' EX_DATAERR).
+const INVALID: u8 = 65;
+
+/// What `--help` says of exit codes, in every tool.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done, or the answer is yes
+  1   it failed (input or output, a command, no permission)
+  2   usage
+  3   the input is valid and the answer is no, or cannot be yes
+  65  the input is not valid: standard error names the place";
+
+/// One of the seven programs.
+pub trait Tool: CommandFactory + FromArgMatches {
+    /// The program's name. Its key in the document is the same with `_` for `-`.
+    const NAME: &'static str;
+    /// The examples at the end of `--help`.
+    const EXAMPLES: &'static str;
+    /// The sections of the document that it reads.
+    const SECTIONS: &'static [Section];
+    /// The value of its key, without `ok` and `findings`.
+    type Answer: Serialize + JsonSchema;
+
+    /// The arguments that all tools share.
+    fn common(&self) -> &Common;
+
+    /// What form the output has.
+    fn form(&self) -> Form;
+
+    /// Turns the natural input of its field (`sfdisk --json` and the like) into a document. Default: the input is one.
+    ///
+    /// # Errors
+    /// The input is of that kind, and not valid.
+    fn adopt(&self, input: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        Ok(input)
+    }
+
+    /// The tool's job.
+    ///
+    /// # Errors
+    /// What keeps it from an answer; an answer "no" is an error finding instead.
+    fn answer(&self, input: Input<'_>) -> anyhow::Result<(Self::Answer, Vec<Finding>)>;
+
+    /// The answer for people.
+    ///
+    /// # Errors
+    /// What keeps it from being shown.
+    fn text(&self, verdict: &Verdict<Self::Answer>) -> anyhow::Result<String>;
+
+    /// The files of the chosen artefact format. Asked for only where the answer is yes.
+    ///
+    /// # Errors
+    /// What keeps them from being made.
+    fn artefacts(&self, _: &Verdict<Self::Answer>) -> anyhow::Result<Vec<Artefact>> {
+        Ok(Vec::new())
+    }
+}
+
+/// The form of a tool's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The document with the tool's key.
+    Json,
+    /// Text for people.
+    Text,
+    /// Files; nothing where the answer is no.
+    Artefact,
+}
+
+/// What a tool works on.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The document, for other tools' answers.
+    pub document: &'a Document,
+    /// The sections that the tool reads.
+    pub inventory: Inventory,
+}
+
+/// A tool's value in the document.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Verdict<A> {
+    /// Whether the answer is yes: no finding is an error.
+    pub ok: bool,
+    /// The answer itself.
+    #[serde(flatten)]
+    pub answer: A,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+}
+
+/// Arguments that all tools share.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// The cluster document; `-` or nothing is standard input
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read nothing: work from the other arguments alone
+    #[arg(short = 'n', long)]
+    pub null_input: bool,
+    /// Write to this file (or folder, where there are several) instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print the tool's own value only, without the rest of the document
+    #[arg(long)]
+    pub only: bool,
+    /// Leave out white space
+    #[arg(long)]
+    pub compact: bool,
+    /// Print the reference document and nothing more
+    #[arg(long)]
+    pub example: bool,
+    /// Print the JSON Schema of the document with the tool's own key and nothing more
+    #[arg(long)]
+    pub schema: bool,
+    /// Check the whole document, not only what this tool reads
+    #[arg(long)]
+    pub validate: bool,
+    /// Answer no when any tool's answer in the document is no
+    #[arg(long)]
+    pub require_ok: bool,
+    /// How errors are written to standard error
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub error_format: ErrorFormat,
+}
+
+impl Common {
+    fn layout(&self) -> Layout {
+        if self.compact {
+            Layout::Compact
+        } else {
+            Layout::Indented
+        }
+    }
+}
+
+/// How errors are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ErrorFormat {
+    /// One line: `tool: doing this: cause`
+    #[default]
+    Text,
+    /// One line that is a JSON object
+    Json,
+}
+
+/// A tool's `main`: runs it on the process's own arguments and streams.
+pub fn main<T: Tool>() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let format = failure::wanted_format(&arguments);
+    match run::<T>(arguments, format) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(failure.report(T::NAME, format)),
+    }
+}
+
+/// The tool's arguments as clap knows them, for manual pages and completions too.
+pub fn command<T: Tool>() -> clap::Command {
+    T::command()
+        .name(T::NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(format!(
+            "Examples:\n{}\n\n{EXIT_CODES}",
+            T::EXAMPLES.trim_end()
+        ))
+        .term_width(80)
+}
+
+/// The tool's key in the document.
+pub fn key<T: Tool>() -> String {
+    T::NAME.replace('-', "_")
+}
+
+fn run<T: Tool>(arguments: Vec<OsString>, format: ErrorFormat) -> Result<u8, Failure> {
+    let matches = match command::<T>().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => {
+            // Help and version: the reader may close the pipe early.
+            output::print(error.render().to_string().as_bytes())?;
+            return Ok(0);
+        }
+        Err(error) => return Err(Failure::usage(&error)),
+    };
+    let tool = T::from_arg_matches(&matches).map_err(|error| Failure::usage(&error))?;
+    let common = tool.common();
+    if common.example {
+        output::print(crate::EXAMPLE.as_bytes())?;
+        return Ok(0);
+    }
+    if common.schema {
+        output::print(schema::text::<T>()?.as_bytes())?;
+        return Ok(0);
+    }
+    let document = read(&tool)?;
+    let verdict = judge(&tool, &document)?;
+    deliver(&tool, &document, &verdict)?;
+    if verdict.ok {
+        return Ok(0);
+    }
+    if tool.form() != Form::Text {
+        failure::report_findings(T::NAME, format, &verdict.findings);
+    }
+    Ok(NO)
+}
+
+/// Reads the document, to its end, before anything else happens.
+fn read<T: Tool>(tool: &T) -> anyhow::Result<Document> {
+    let common = tool.common();
+    if common.null_input {
+        if let Some(file) = &common.file {
+            let problem = format!("-n reads nothing, and {} was given", file.display());
+            return Err(Usage::new(problem)).context("reading the arguments");
+        }
+        return Ok(Document::empty());
+    }
+    let (bytes, source) = match &common.file {
+        Some(file) if file.as_os_str() != "-" => {
+            let source = file.display().to_string();
+            let bytes = std::fs::read(file).with_context(|| format!("reading {source}"))?;
+            (bytes, source)
+        }
+        _ => (read_standard_input::<T>()?, "standard input".to_owned()),
+    };
+    let reading = || format!("reading {source}");
+    let bytes = tool.adopt(bytes).with_context(reading)?;
+    Document::parse(bytes).with_context(reading)
+}
+
+fn read_standard_input<T: Tool>() -> anyhow::Result<Vec<u8>> {
+    let mut input = io::stdin().lock();
+    if input.is_terminal() {
+        let problem = format!(
+            "a cluster document is needed and standard input is a terminal; name a file, pipe one in, or see one with `{} --example`",
+            T::NAME
+        );
+        return Err(Usage::new(problem)).context("reading standard input");
+    }
+    let mut bytes = Vec::new();
+    input
+        .read_to_end(&mut bytes)
+        .context("reading standard input")?;
+    Ok(bytes)
+}
+
+/// The tool's answer, with what the document's version and `--require-ok` add to it.
+fn judge<T: Tool>(tool: &T, document: &Document) -> anyhow::Result<Verdict<T::Answer>> {
+    let common = tool.common();
+    let sections = if common.validate {
+        &Section::ALL[..]
+    } else {
+        T::SECTIONS
+    };
+    let (inventory, mut findings) = document
+        .inventory(sections)
+        .context("reading the document")?;
+    if common.require_ok {
+        findings.extend(refused_answers(document, &key::<T>()));
+    }
+    let input = Input {
+        document,
+        inventory,
+    };
+    let (answer, more) = tool.answer(input)?;
+    findings.extend(more);
+    // A person reads the worst first; within a severity the tool's own order stands.
+    findings.sort_by_key(|finding| finding.severity);
+    Ok(Verdict {
+        ok: finding::ok(&findings),
+        answer,
+        findings,
+    })
+}
+
+/// An error for each other tool's answer that is not ok.
+fn refused_answers(document: &Document, own: &str) -> Vec<Finding> {
+    let others = document
+        .answers_not_ok()
+        .into_iter()
+        .filter(|key| *key != own);
+    others
+        .map(|key| {
+            Finding::error(
+                "document-answer-not-ok",
+                key,
+                format!("{key} in the document is not ok, and --require-ok was given"),
+            )
+            .fix(format!(
+                "read .{key}.findings, mend what it names and run {} again",
+                key.replace('_', "-")
+            ))
+        })
+        .collect()
+}
+
+fn deliver<T: Tool>(
+    tool: &T,
+    document: &Document,
+    verdict: &Verdict<T::Answer>,
+) -> anyhow::Result<()> {
+    let common = tool.common();
+    let target = common.output.as_deref();
+    let layout = common.layout();
+    match tool.form() {
+        Form::Json => output::write(target, false, |out| {
+            if common.only {
+                layout.value(out, verdict, 0)?;
+                return out.write_all(b"\n");
+            }
+            document.write(out, &key::<T>(), verdict, layout)
+        }),
+        Form::Text => {
+            let text = tool.text(verdict)?;
+            output::write(target, false, |out| out.write_all(text.as_bytes()))
+        }
+        Form::Artefact if !verdict.ok => Ok(()),
+        Form::Artefact => output::write_artefacts(target, &tool.artefacts(verdict)?),
+    }
+}
+
+/// The findings of a verdict as lines for people, the worst first: `error    sw1: message` and the remedy below.
+pub fn findings_text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let word = match finding.severity {
+            Severity::Error => "error  ",
+            Severity::Warning => "warning",
+            Severity::Info => "info   ",
+        };
+        let line = format!("{}: {}", finding.subject, finding.message);
+        wrap(&mut text, &format!("{word}  "), &line);
+        if let Some(fix) = &finding.fix {
+            wrap(&mut text, "         -> ", fix);
+        }
+    }
+    text
+}
+
+/// Appends `text` behind `lead`, broken at spaces to 80 columns and indented as `lead` is long.
+fn wrap(out: &mut String, lead: &str, text: &str) {
+    const COLUMNS: usize = 80;
+    let indent = lead.chars().count();
+    let mut column = indent;
+    out.push_str(lead);
+    for (index, word) in crate::name::escape_controls(text)
+        .split_whitespace()
+        .enumerate()
+    {
+        let width = word.chars().count();
+        if index > 0 && column + 1 + width > COLUMNS {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if index > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out.push('\n');
+}

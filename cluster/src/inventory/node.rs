@@ -1,0 +1,265 @@
+//! `nodes`: the computers, their disks and their USB sticks.
+
+use super::power::Draw;
+use crate::invalid::Invalid;
+use crate::name::{
+    DevicePath, FilesystemLabel, HostAddress, InterfaceName, Label, Line, MountPoint,
+};
+use crate::quantity::{PoeClass, Ratio, Size};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// A computer of the cluster.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Node {
+    /// The node's name: its host name, unique.
+    pub name: Label,
+    /// The board in poe-budget's catalogue, such as `raspberry-pi-4b-8gb`. Default none.
+    pub model: Option<Label>,
+    /// The operating system. Default: not known.
+    pub os: Option<Os>,
+    /// The operating system's release, such as `bookworm` or `22.04`. Default: not known.
+    pub os_release: Option<Line>,
+    /// The node's part in K3s. Default: k3s-join chooses.
+    pub role: Option<Role>,
+    /// The node's address with the prefix length of its network. Default: not known, by DHCP.
+    pub address: Option<HostAddress>,
+    /// The interface that carries `address`. Default: not known.
+    pub interface: Option<InterfaceName>,
+    /// The PoE HAT in poe-budget's catalogue, such as `poe-plus-hat`. Default none: not powered over Ethernet.
+    pub hat: Option<Label>,
+    /// Part of the power from the cable that the HAT hands to the board. Default: the catalogue's.
+    pub hat_efficiency: Option<Ratio>,
+    /// Identity: `/etc/machine-id`. `--apply` refuses a node that has another. Default: not checked.
+    pub machine_id: Option<Line>,
+    /// Identity: the board's serial number. `--apply` refuses a node that has another. Default: not checked.
+    pub serial: Option<Line>,
+    /// Identity: the hardware address of an interface. `--apply` refuses a node without it. Default: not checked.
+    pub mac: Option<Line>,
+    /// The disk that the system starts from.
+    pub disk: Option<Disk>,
+    /// Partitions that the disk shall get beyond those it has. Default none.
+    #[serde(default)]
+    pub partitions: Vec<Partition>,
+    /// USB storage on the node. Default none.
+    #[serde(default)]
+    pub usb: Vec<UsbStick>,
+    /// What the node draws at its Ethernet socket in watts. Default: computed from board, HAT and sticks.
+    pub draw_w: Option<Draw>,
+    /// What the switch was seen to give to the node in watts. Default none.
+    pub measured_w: Option<Draw>,
+    /// The PoE class that the node signals, 0 to 8. Default: the HAT's.
+    pub class: Option<PoeClass>,
+    /// What loses power together with this node. Default: its switch.
+    pub power_domain: Option<Label>,
+    /// Kubernetes labels. Default none.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Kubernetes taints, `key=value:Effect`. Default none.
+    #[serde(default)]
+    pub taints: Vec<Line>,
+    /// What the node was seen to be, as its own programs print it (`sfdisk --json`, `lsblk --json` …). Not written by hand.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub observed: Option<Box<RawValue>>,
+}
+
+/// An operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Os {
+    /// RancherOS 1.5, configured by cloud-config below `rancher`.
+    RancherOs,
+    /// BurmillaOS, the maintained successor of RancherOS: the same below `burmilla`.
+    BurmillaOs,
+    /// Raspberry Pi OS.
+    RaspiOs,
+    /// Ubuntu Server.
+    Ubuntu,
+    /// Debian.
+    Debian,
+}
+
+/// A node's part in K3s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Runs the control plane.
+    Server,
+    /// Runs work only.
+    Agent,
+}
+
+/// A disk.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Disk {
+    /// The whole disk's device, such as `/dev/mmcblk0`.
+    pub device: DevicePath,
+    /// Its size in bytes. Default: read from the device.
+    pub size_bytes: Option<Size>,
+}
+
+/// A partition that shall be there.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Partition {
+    /// The file system's label.
+    pub label: Option<FilesystemLabel>,
+    /// The file system. Default `ext4`.
+    #[serde(default)]
+    pub filesystem: Filesystem,
+    /// The size, or `rest` for all that is free. Default `rest`.
+    #[serde(default)]
+    pub size: PartitionSize,
+    /// Where it is mounted. Default: not mounted.
+    pub mount: Option<MountPoint>,
+    /// What makes the mount last over a restart. Default `auto`.
+    #[serde(default)]
+    pub persist: Persist,
+}
+
+impl Partition {
+    /// Refuses a label that its file system cannot hold.
+    pub(super) fn check(&self, path: &str) -> Result<(), Invalid> {
+        let limit = self.filesystem.label_limit();
+        let Some(label) = self.label.as_ref().filter(|l| l.as_str().len() > limit) else {
+            return Ok(());
+        };
+        let name = self.filesystem.as_str();
+        let problem = format!(
+            "expected a label of at most {limit} bytes for filesystem {name:?}, found {:?}",
+            label.as_str()
+        );
+        Err(Invalid::new(format!("{path}.label"), problem))
+    }
+}
+
+/// A file system that can be made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Filesystem {
+    /// ext4; labels of at most 16 bytes.
+    #[default]
+    Ext4,
+    /// XFS; labels of at most 12 bytes.
+    Xfs,
+    /// No file system: the bare partition.
+    None,
+}
+
+impl Filesystem {
+    /// The word in a document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::None => "none",
+        }
+    }
+
+    /// The longest label in bytes (e2fsprogs' ext2_fs.h, xfsprogs' xfs_format.h).
+    pub fn label_limit(self) -> usize {
+        match self {
+            Self::Ext4 => 16,
+            Self::Xfs => 12,
+            Self::None => 0,
+        }
+    }
+}
+
+/// How large a partition shall be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PartitionSize {
+    /// All that is free in the chosen extent.
+    #[default]
+    Rest,
+    /// This many bytes, rounded to the alignment.
+    Bytes(u64),
+}
+
+impl std::str::FromStr for PartitionSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "rest" {
+            return Ok(Self::Rest);
+        }
+        let size: Size = text.parse().map_err(|e| format!("{e}; or \"rest\""))?;
+        Ok(Self::Bytes(size.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for PartitionSize {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PartitionSizeVisitor;
+        impl serde::de::Visitor<'_> for PartitionSizeVisitor {
+            type Value = PartitionSize;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"rest\", whole bytes, or text such as \"58GiB\"")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<PartitionSize, E> {
+                Ok(PartitionSize::Bytes(value))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<PartitionSize, E> {
+                value.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(PartitionSizeVisitor)
+    }
+}
+
+impl JsonSchema for PartitionSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PartitionSize".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let size = generator.subschema_for::<Size>();
+        schemars::json_schema!({"anyOf": [{"const": "rest"}, size]})
+    }
+}
+
+/// What makes a mount last over a restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Persist {
+    /// What fits the operating system.
+    #[default]
+    Auto,
+    /// RancherOS and BurmillaOS: `ros config set mounts`.
+    Ros,
+    /// A line in `/etc/fstab`.
+    Fstab,
+    /// A systemd mount unit.
+    Systemd,
+    /// Nothing.
+    None,
+}
+
+/// USB storage on a node.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct UsbStick {
+    /// The stick or disk in poe-budget's catalogue, such as `verbatim-nano-64gb`. Default none.
+    pub model: Option<Label>,
+    /// Its device, such as `/dev/sda`; a path below `/dev/disk/by-id` is the same after a restart.
+    pub device: Option<DevicePath>,
+    /// Its size in bytes. Default: read from the device.
+    pub size_bytes: Option<Size>,
+    /// What it is for. Default `none`.
+    #[serde(default, rename = "use")]
+    pub purpose: UsbUse,
+}
+
+/// What a USB stick is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UsbUse {
+    /// A brick of a Gluster volume.
+    Brick,
+    /// Nothing that a tool touches.
+    #[default]
+    None,
+}

@@ -1,0 +1,427 @@
+//! Names, checked once on reading: they end up in paths, in commands and on other people's terminals.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Component, Path};
+
+/// `text` with every control character, and every character that reorders the text around it, written as its escape.
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if hostile(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Defines a string type that holds only what `$check` lets through.
+macro_rules! checked_name {
+    ($(#[$meta:meta])* $name:ident, $schema:expr, $check:path) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                match $check(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(expected) => Err(format!("expected {expected}, found {text:?}")),
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+checked_name!(
+    /// A node, a device, a switch or a model: an RFC 1123 label (lower case letters, digits, `-`; at most 63).
+    Label,
+    json_schema!({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
+    check_label
+);
+
+fn check_label(text: &str) -> Result<(), &'static str> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let outer = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
+    let bytes = text.as_bytes();
+    if bytes.len() <= 63
+        && bytes.iter().all(|b| inner(*b))
+        && outer(bytes.first())
+        && outer(bytes.last())
+    {
+        return Ok(());
+    }
+    Err(
+        "a name of at most 63 lower case letters, digits and '-', which begins and ends with a letter or digit (RFC 1123)",
+    )
+}
+
+checked_name!(
+    /// A network interface as the Linux kernel allows it: 1 to 15 bytes, no `/`, no `:`, no white space.
+    InterfaceName,
+    json_schema!({"type": "string", "pattern": "^[^-/:\\s][^/:\\s]{0,14}$"}),
+    check_interface
+);
+
+/// The rule of `dev_valid_name` in the kernel's net/core/dev.c, and no leading `-`: a command would take it for an option.
+fn check_interface(text: &str) -> Result<(), &'static str> {
+    let bad = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+    if text.is_empty()
+        || text.len() > 15
+        || matches!(text, "." | "..")
+        || text.starts_with('-')
+        || text.contains(bad)
+    {
+        return Err("a network interface name of 1 to 15 bytes without '/', ':' and white space");
+    }
+    Ok(())
+}
+
+checked_name!(
+    /// A mount point: an absolute path without `..`, `.`, doubled slashes or control characters, other than `/`.
+    MountPoint,
+    json_schema!({"type": "string", "pattern": "^(/[^/]+)+$"}),
+    check_mount_point
+);
+
+fn check_mount_point(text: &str) -> Result<(), &'static str> {
+    if text.len() > 1 && is_plain_absolute(text) {
+        return Ok(());
+    }
+    Err("an absolute path without '..' such as \"/mnt/docker\"")
+}
+
+checked_name!(
+    /// A block device by path: absolute, below `/dev`.
+    DevicePath,
+    json_schema!({"type": "string", "pattern": "^/dev(/[^/]+)+$"}),
+    check_device_path
+);
+
+fn check_device_path(text: &str) -> Result<(), &'static str> {
+    if text.starts_with("/dev/") && text.len() > 5 && is_plain_absolute(text) {
+        return Ok(());
+    }
+    Err("a device path without '..' such as \"/dev/mmcblk0\"")
+}
+
+/// Whether a path is absolute and already in its shortest form.
+fn is_plain_absolute(text: &str) -> bool {
+    let plain = Path::new(text)
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    text.starts_with('/')
+        && plain
+        && !text[1..].contains("//")
+        && !text.starts_with("//")
+        && !text.contains("/./")
+        && !text.ends_with("/.")
+        && (text.len() == 1 || !text.ends_with('/'))
+        && !text.contains(char::is_control)
+}
+
+checked_name!(
+    /// A file-system label of 1 to 16 printable bytes. What a file system holds less of is checked with it
+    /// ([`crate::inventory::Partition`]).
+    FilesystemLabel,
+    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_.][-A-Za-z0-9_.]{0,15}$"}),
+    check_filesystem_label
+);
+
+fn check_filesystem_label(text: &str) -> Result<(), &'static str> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if (1..=16).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(good) {
+        return Ok(());
+    }
+    Err(
+        "a file-system label of 1 to 16 letters, digits, '_', '.' and '-', which does not begin with '-'",
+    )
+}
+
+checked_name!(
+    /// A Gluster volume: letters, digits, `_`, `-`; no leading `-`.
+    VolumeName,
+    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_][-A-Za-z0-9_]{0,62}$"}),
+    check_volume_name
+);
+
+fn check_volume_name(text: &str) -> Result<(), &'static str> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(good) {
+        return Ok(());
+    }
+    Err("a volume name of 1 to 63 letters, digits, '_' and '-', which does not begin with '-'")
+}
+
+checked_name!(
+    /// Text of one line for people: no control characters.
+    Line,
+    json_schema!({"type": "string"}),
+    check_line
+);
+
+fn check_line(text: &str) -> Result<(), &'static str> {
+    if text.contains(char::is_control) {
+        return Err("text without control characters");
+    }
+    Ok(())
+}
+
+/// A network in CIDR notation whose host bits are zero, such as `192.168.11.0/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(ipnet::IpNet);
+
+impl Network {
+    /// The network itself.
+    pub fn net(&self) -> ipnet::IpNet {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let net: ipnet::IpNet = text.parse().map_err(|_| {
+            format!("expected a network such as \"192.168.11.0/24\", found {text:?}")
+        })?;
+        if net.trunc() != net {
+            return Err(format!(
+                "expected a network, found the address {text:?}; its network is \"{}\"",
+                net.trunc()
+            ));
+        }
+        Ok(Self(net))
+    }
+}
+
+/// A host's address with the length of its network's prefix, such as `192.168.11.11/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostAddress(ipnet::IpNet);
+
+impl HostAddress {
+    /// The address without its prefix length.
+    pub fn address(&self) -> IpAddr {
+        self.0.addr()
+    }
+
+    /// The network that the host is in.
+    pub fn network(&self) -> ipnet::IpNet {
+        self.0.trunc()
+    }
+}
+
+impl TryFrom<String> for HostAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = "a host address with its prefix length such as \"192.168.11.11/24\"";
+        let net: ipnet::IpNet = text
+            .parse()
+            .map_err(|_| format!("expected {expected}, found {text:?}"))?;
+        let host_bits = net.max_prefix_len() - net.prefix_len();
+        if net.addr().is_ipv4()
+            && host_bits >= 2
+            && (net.addr() == net.network() || net.addr() == net.broadcast())
+        {
+            return Err(format!(
+                "expected {expected}, found {text:?}, which is the network's own or its broadcast address"
+            ));
+        }
+        Ok(Self(net))
+    }
+}
+
+macro_rules! net_text {
+    ($name:ident, $example:literal) => {
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "examples": [$example]})
+            }
+        }
+    };
+}
+
+net_text!(Network, "192.168.11.0/24");
+net_text!(HostAddress, "192.168.11.11/24");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts<T: std::str::FromStr>(good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(text.parse::<T>().is_ok(), "{text:?} was refused");
+        }
+        for text in bad {
+            assert!(text.parse::<T>().is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn labels_are_rfc_1123() {
+        let long = "a".repeat(63);
+        accepts::<Label>(
+            &["pi1", "a", "0", "raspberry-pi-4b-8gb", &long],
+            &[
+                "",
+                "-a",
+                "a-",
+                "Pi1",
+                "pi_1",
+                "pi.1",
+                "é",
+                "a b",
+                "a\n",
+                &format!("{long}a"),
+            ],
+        );
+    }
+
+    #[test]
+    fn interfaces_are_the_kernels() {
+        accepts::<InterfaceName>(
+            &["eth0", "wlan0", "enx001122334455", "br-lan", "é"],
+            &[
+                "",
+                ".",
+                "..",
+                "-eth0",
+                "a/b",
+                "a:1",
+                "a b",
+                "a\t",
+                "0123456789abcdef",
+            ],
+        );
+    }
+
+    #[test]
+    fn mount_points_are_plain_and_absolute() {
+        accepts::<MountPoint>(
+            &["/mnt/docker", "/mnt", "/mnt/é", "/a..b"],
+            &[
+                "", "/", "mnt", "/mnt/", "/mnt/..", "/../mnt", "/a//b", "//a", "/a/./b", "/.",
+                "/a\nb",
+            ],
+        );
+    }
+
+    #[test]
+    fn devices_are_below_dev() {
+        accepts::<DevicePath>(
+            &["/dev/sda", "/dev/disk/by-id/usb-1"],
+            &[
+                "/dev",
+                "/dev/",
+                "/etc/passwd",
+                "/dev/../etc",
+                "sda",
+                "-/dev/sda",
+            ],
+        );
+    }
+
+    #[test]
+    fn labels_of_file_systems_fit() {
+        accepts::<FilesystemLabel>(
+            &["docker", "0123456789abcdef", "a.b_c-d"],
+            &["", "-a", "0123456789abcdefg", "a/b", "a b", "a\u{0}"],
+        );
+    }
+
+    #[test]
+    fn networks_have_no_host_bits_and_hosts_are_hosts() {
+        let network = |text: &str| Network::try_from(text.to_owned());
+        assert!(network("192.168.11.0/24").is_ok());
+        assert!(network("fd00::/64").is_ok());
+        let refused = network("192.168.11.5/24").unwrap_err();
+        assert!(refused.contains("192.168.11.0/24"), "{refused}");
+        assert!(network("192.168.11.0").is_err());
+        let host = |text: &str| HostAddress::try_from(text.to_owned());
+        assert!(host("192.168.11.11/24").is_ok());
+        assert!(host("10.0.0.1/31").is_ok());
+        assert!(host("192.168.11.0/24").is_err());
+        assert!(host("192.168.11.255/24").is_err());
+        assert!(host("192.168.11.11").is_err());
+        assert!(host("192.168.11.300/24").is_err());
+    }
+}
