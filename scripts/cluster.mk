@@ -1,0 +1,25 @@
+# Planning in a Makefile: `include …/scripts/cluster.mk`, then for example
+#
+#     site: $(OUT)/planned.json
+#
+# CLUSTER is the document, OUT the folder for what is made, BIN a prefix for the programs where they are not on the
+# PATH (with its slash). Each tool's document is a target of its own and is made again when what it comes from changed.
+# A "no" stops make and leaves no half-written target.
+# shellcheck shell=bash disable=all
+CLUSTER ?= cluster.json
+OUT ?= out
+BIN ?=
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+$(OUT)/poe-budget.json: $(CLUSTER)
+	mkdir -p $(@D)
+	$(BIN)poe-budget $(<) >$(@)
+
+$(OUT)/poe-budget.txt: $(CLUSTER)
+	mkdir -p $(@D)
+	$(BIN)poe-budget -f text $(<) >$(@)
+
+$(OUT)/planned.json: $(OUT)/poe-budget.json
+	cp $(<) $(@)

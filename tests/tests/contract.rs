@@ -1,0 +1,295 @@
+//! What every tool promises at its edge, seen from outside: one test for all that exist.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use cluster_tests::program::{Outcome, Program};
+use cluster_tests::tools;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
+
+/// Runs `check` for each tool.
+fn each(check: impl Fn(&str, &dyn Fn(&[&str], &str) -> Outcome)) {
+    let names = tools::names().unwrap();
+    assert!(!names.is_empty());
+    for name in names {
+        let run = |arguments: &[&str], input: &str| {
+            let program = tools::tool(&name).unwrap();
+            program.args(arguments).input(input).run().unwrap()
+        };
+        check(&name, &run);
+    }
+}
+
+/// Runs a bash script with the tools on its PATH.
+fn bash(script: &str) -> Outcome {
+    let folder = tools::folder().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let script = format!("PATH={path}\n{script}");
+    Program::new("bash")
+        .args(["-uc", &script])
+        .input(EXAMPLE)
+        .run()
+        .unwrap()
+}
+
+fn key(tool: &str) -> String {
+    tool.replace('-', "_")
+}
+
+#[test]
+fn help_is_whole_and_fits_a_terminal() {
+    each(|tool, run| {
+        let help = run(&["--help"], "");
+        assert_eq!(help.code, Some(0));
+        let text = help.text();
+        for word in [
+            "Usage:",
+            "Examples:",
+            "Exit codes:",
+            "--example",
+            "--schema",
+            "--compact",
+        ] {
+            assert!(text.contains(word), "{tool} --help lacks {word}");
+        }
+        let wide: Vec<&str> = text
+            .lines()
+            .filter(|line| line.chars().count() > 80)
+            .collect();
+        assert!(
+            wide.is_empty(),
+            "{tool} --help is wider than 80 columns: {wide:?}"
+        );
+        assert_eq!(
+            run(&["--version"], "").text(),
+            format!("{tool} {}\n", env!("CARGO_PKG_VERSION"))
+        );
+    });
+}
+
+#[test]
+fn a_wrong_argument_is_one_line_and_2() {
+    each(|tool, run| {
+        let outcome = run(&["--exmaple"], "");
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_slice()),
+            (Some(2), &b""[..])
+        );
+        assert!(
+            outcome
+                .stderr
+                .starts_with(&format!("{tool}: reading the arguments: ")),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        let outcome = run(&["-n", "file"], "");
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        let outcome = run(&["--exmaple", "--error-format", "json"], "");
+        let error: serde_json::Value = serde_json::from_str(&outcome.stderr).unwrap();
+        assert_eq!(error["exit_code"], 2);
+        assert_eq!(error["tool"], tool);
+    });
+}
+
+#[test]
+fn invalid_input_is_one_line_and_65() {
+    for (input, expected) in [
+        ("", "found nothing"),
+        ("5", "expected a JSON object"),
+        ("{\"storge\": 1}", "did you mean \"storage\"?"),
+        ("{\"a\": 1, \"a\": 2}", "expected each key once"),
+        ("{} {}", "expected one document"),
+        ("{\"format_version\": \"2.0\"}", "expected major version 1"),
+        ("{\"a\u{1b}\": 1, \"a\u{1b}\": 2}", "control character"),
+    ] {
+        each(|tool, run| {
+            let outcome = run(&[], input);
+            assert_eq!(
+                outcome.code,
+                Some(65),
+                "{tool} < {input}: {}",
+                outcome.stderr
+            );
+            assert!(outcome.stdout.is_empty());
+            assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+            let start = format!("{tool}: reading standard input: ");
+            assert!(outcome.stderr.starts_with(&start), "{}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains(expected),
+                "{input}: {}",
+                outcome.stderr
+            );
+        });
+    }
+}
+
+#[test]
+fn an_invalid_section_is_named_by_its_path_in_json_too() {
+    each(|tool, run| {
+        let input = "{\"parts\": [{\"part\": \"a\", \"cost\": 1}]}";
+        let outcome = run(&["--validate", "--error-format=json"], input);
+        assert_eq!(outcome.code, Some(65), "{tool}: {}", outcome.stderr);
+        let error: serde_json::Value = serde_json::from_str(&outcome.stderr).unwrap();
+        assert_eq!(error["path"], "parts[0].cost");
+        // The same passes by a tool that does not read the parts.
+        assert_ne!(run(&[], input).code, Some(65), "{tool}");
+    });
+}
+
+#[test]
+fn a_missing_file_is_1() {
+    each(|tool, run| {
+        let outcome = run(&["/no/such/file"], "");
+        assert_eq!(outcome.code, Some(1));
+        assert_eq!(
+            outcome.stderr,
+            format!("{tool}: reading /no/such/file: No such file or directory (os error 2)\n")
+        );
+    });
+}
+
+#[test]
+fn the_example_is_the_reference_and_passes() {
+    each(|tool, run| {
+        assert_eq!(run(&["--example"], "").text(), EXAMPLE);
+        let outcome = run(&[], EXAMPLE);
+        assert!(
+            matches!(outcome.code, Some(0 | 3)),
+            "{tool}: {}",
+            outcome.stderr
+        );
+        let mut document = outcome.json().unwrap();
+        let answer = document
+            .as_object_mut()
+            .unwrap()
+            .remove(&key(tool))
+            .unwrap();
+        assert_eq!(
+            document,
+            serde_json::from_str::<serde_json::Value>(EXAMPLE).unwrap()
+        );
+        assert_eq!(answer["ok"], outcome.code == Some(0));
+        let only = run(&["--only"], EXAMPLE).json().unwrap();
+        assert_eq!(only, answer);
+        let compact = run(&["--compact"], EXAMPLE);
+        assert_eq!(compact.json().unwrap()[key(tool)], answer);
+        assert_eq!(compact.text().lines().count(), 1);
+    });
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_its_own_output_changes_nothing() {
+    each(|tool, run| {
+        let once = run(&[], EXAMPLE);
+        assert_eq!(run(&[], EXAMPLE), once, "{tool}");
+        assert_eq!(run(&[], &once.text()).text(), once.text(), "{tool}");
+    });
+}
+
+#[test]
+fn foreign_keys_keep_their_bytes() {
+    let foreign = "\"theirs\" : [ 12345678901234567890.10,\t\"\\u00e9\" ]";
+    let input = EXAMPLE.replacen('{', &format!("{{{foreign},"), 1);
+    each(|tool, run| assert!(run(&[], &input).text().contains(foreign), "{tool}"));
+}
+
+#[test]
+fn the_schema_knows_the_key_and_every_section() {
+    each(|tool, run| {
+        let schema = run(&["--schema"], "").json().unwrap();
+        let names: BTreeSet<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let example: serde_json::Value = serde_json::from_str(EXAMPLE).unwrap();
+        assert!(names.contains(&key(tool)));
+        assert!(
+            example
+                .as_object()
+                .unwrap()
+                .keys()
+                .all(|key| names.contains(key)),
+            "{tool}"
+        );
+        assert!(
+            schema["properties"][key(tool)].to_string().contains("ok"),
+            "{tool}"
+        );
+    });
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error_and_a_full_disk_is() {
+    each(|tool, _| {
+        let piped = bash(&format!(
+            "{tool} | head -c1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+        ));
+        let plain = bash(&format!("{tool} >/dev/null 2>&1; echo $?"));
+        assert_eq!(piped.text(), plain.text(), "{tool}: {}", piped.stderr);
+        let piped = bash(&format!("{tool} --help | true; echo ${{PIPESTATUS[0]}}"));
+        assert_eq!(piped.text(), "0\n", "{tool}: {}", piped.stderr);
+        let full = bash(&format!("{tool} >/dev/full; echo $?"));
+        assert_eq!(full.text(), "1\n");
+        assert!(
+            full.stderr
+                .contains(&format!("{tool}: writing standard output: No space left")),
+            "{}",
+            full.stderr
+        );
+    });
+}
+
+#[test]
+fn output_goes_to_a_file_whole_and_through_links_and_pipes() {
+    each(|tool, run| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let expected = run(&[], EXAMPLE).text();
+        std::fs::write(path("file"), "old").unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        let outcome = run(&["-o", &path("link")], EXAMPLE);
+        assert!(outcome.stdout.is_empty());
+        assert_eq!(std::fs::read_to_string(path("file")).unwrap(), expected);
+        assert!(folder.path().join("link").is_symlink());
+        let pipe = path("pipe");
+        let piped = bash(&format!(
+            "mkfifo {pipe}; cat {pipe} & {tool} -o {pipe} 2>/dev/null; wait"
+        ));
+        assert_eq!(piped.text(), expected);
+        // Only what the test made is there: no temporary file is left behind.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        assert_eq!(run(&["-o", &path("none/file")], EXAMPLE).code, Some(1));
+    });
+}
+
+#[test]
+fn another_tools_no_is_carried_on_where_asked() {
+    each(|tool, run| {
+        let other = if tool == "nat-gen" {
+            "k3s_join"
+        } else {
+            "nat_gen"
+        };
+        let input = EXAMPLE.replacen('{', &format!("{{\"{other}\": {{\"ok\": false}},"), 1);
+        let outcome = run(&["--require-ok"], &input);
+        assert_eq!(outcome.code, Some(3), "{tool}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(other), "{tool}: {}", outcome.stderr);
+        let findings = &outcome.json().unwrap()[key(tool)]["findings"];
+        assert_eq!(findings[0]["id"], "document-answer-not-ok");
+    });
+}
+
+#[test]
+fn a_terminal_on_standard_input_is_told_what_is_wanted() {
+    each(|tool, _| {
+        let program = tools::folder().unwrap().join(tool);
+        let command = format!("{} --error-format text", program.display());
+        let outcome = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+        assert_eq!(outcome.status.code(), Some(2), "{text}");
+        assert!(text.contains(&format!("`{tool} --example`")), "{text}");
+    });
+}
