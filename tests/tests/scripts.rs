@@ -1,0 +1,177 @@
+//! The scripts and the Makefile fragment as a person uses them, on the programs of this build.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use cluster_tests::program::{Outcome, Program};
+use cluster_tests::tools;
+use std::path::Path;
+
+const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
+
+/// Runs a bash command in `folder`, with `BIN` naming this build's programs.
+fn bash(folder: &Path, command: &str) -> Outcome {
+    let bin = tools::folder().unwrap();
+    let top = tools::top();
+    let script = format!(
+        "export BIN={} TOP={}\n{command}",
+        bin.display(),
+        top.display()
+    );
+    Program::new("bash")
+        .args(["-uc", &script])
+        .folder(folder)
+        .run()
+        .unwrap()
+}
+
+/// The reference cluster without its allocation: poe-budget's answer becomes "unknown".
+fn undecided() -> String {
+    let text = EXAMPLE.replace("\"allocation\": \"draw\",", "");
+    assert_ne!(text, EXAMPLE);
+    text
+}
+
+#[test]
+fn planning_the_built_in_cluster_writes_the_document_and_says_what_it_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = bash(folder.path(), "$TOP/scripts/plan-cluster");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let text = outcome.text();
+    for words in [
+        "Cluster cloud-at-home: 4 nodes",
+        "poe-budget     yes",
+        "CHF 493.70, without a price: 4 x LogiLink",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    let planned = std::fs::read(folder.path().join("out/planned.json")).unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned).unwrap();
+    for tool in tools::names().unwrap() {
+        assert!(
+            planned[tool.replace('-', "_")]["ok"].is_boolean(),
+            "{tool} has no answer"
+        );
+    }
+    let listed: Vec<_> = text
+        .lines()
+        .filter(|l| l.starts_with("  ") && l.contains('/'))
+        .collect();
+    assert!(
+        listed
+            .iter()
+            .all(|l| folder.path().join("out").join(l.trim()).is_file()),
+        "{listed:?}"
+    );
+}
+
+#[test]
+fn planning_again_keeps_what_is_not_ours_and_takes_away_what_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join("plan").join(name);
+    std::fs::create_dir(folder.path().join("plan")).unwrap();
+    std::fs::write(at("mine.txt"), "mine").unwrap();
+    assert_eq!(
+        bash(folder.path(), "$TOP/scripts/plan-cluster -o plan").code,
+        Some(0)
+    );
+    std::fs::write(at("old.txt"), "old").unwrap();
+    let manifest = std::fs::read_to_string(at(".manifest")).unwrap();
+    std::fs::write(at(".manifest"), format!("{manifest}./old.txt\n")).unwrap();
+    assert_eq!(
+        bash(
+            folder.path(),
+            "sort -o plan/.manifest plan/.manifest; $TOP/scripts/plan-cluster -o plan"
+        )
+        .code,
+        Some(0)
+    );
+    assert!(at("mine.txt").exists() && !at("old.txt").exists());
+    assert_eq!(std::fs::read_to_string(at(".manifest")).unwrap(), manifest);
+}
+
+#[test]
+fn a_no_is_an_answer_and_with_strict_an_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.json"), undecided()).unwrap();
+    let outcome = bash(folder.path(), "$TOP/scripts/plan-cluster c.json");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.text().contains("poe-budget     NO"),
+        "{}",
+        outcome.text()
+    );
+    assert_eq!(
+        bash(folder.path(), "$TOP/scripts/plan-cluster c.json --strict").code,
+        Some(3)
+    );
+}
+
+#[test]
+fn invalid_input_ends_planning_and_leaves_the_former_files() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        bash(folder.path(), "$TOP/scripts/plan-cluster").code,
+        Some(0)
+    );
+    let before = std::fs::read(folder.path().join("out/planned.json")).unwrap();
+    std::fs::write(
+        folder.path().join("c.json"),
+        EXAMPLE.replace("budget_w", "budgt_w"),
+    )
+    .unwrap();
+    let outcome = bash(folder.path(), "$TOP/scripts/plan-cluster c.json");
+    assert_eq!(outcome.code, Some(65), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("switches[0].budgt_w"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(
+        std::fs::read(folder.path().join("out/planned.json")).unwrap(),
+        before
+    );
+    let hidden = std::fs::read_dir(folder.path().join("out")).unwrap();
+    let hidden: Vec<_> = hidden
+        .map(|e| e.unwrap().file_name())
+        .filter(|n| n.to_string_lossy().starts_with(".new"))
+        .collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
+    for wrong in ["--strct", "none.json", "-o", "a b"] {
+        assert_eq!(
+            bash(folder.path(), &format!("$TOP/scripts/plan-cluster {wrong}")).code,
+            Some(2),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn make_plans_once_and_stops_at_a_no() {
+    let folder = tempfile::tempdir().unwrap();
+    let planned = folder.path().join("out/planned.json");
+    std::fs::write(
+        folder.path().join("Makefile"),
+        "all: out/planned.json\ninclude $(TOP)/scripts/cluster.mk\n",
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("cluster.json"), EXAMPLE).unwrap();
+    let make = "make --no-print-directory BIN=$BIN/";
+    let outcome = bash(folder.path(), make);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(planned.is_file());
+    assert!(
+        bash(folder.path(), make)
+            .text()
+            .contains("Nothing to be done")
+    );
+    std::fs::write(folder.path().join("cluster.json"), undecided()).unwrap();
+    let outcome = bash(
+        folder.path(),
+        &format!("touch -d '+1 minute' cluster.json; {make}"),
+    );
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(
+        !folder.path().join("out/poe-budget.json").exists(),
+        "a half-written target is left"
+    );
+}
