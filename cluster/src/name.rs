@@ -33,7 +33,7 @@ macro_rules! checked_name {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(String);
+        pub struct $name(Box<str>);
 
         impl $name {
             /// The name as text.
@@ -47,7 +47,7 @@ macro_rules! checked_name {
 
             fn try_from(text: String) -> Result<Self, String> {
                 match $check(&text) {
-                    Ok(()) => Ok(Self(text)),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(expected) => Err(format!("expected {expected}, found {text:?}")),
                 }
             }

@@ -47,9 +47,9 @@ pub struct Node {
     #[serde(default)]
     pub usb: Vec<UsbStick>,
     /// What the node draws at its Ethernet socket in watts. Default: computed from board, HAT and sticks.
-    pub draw_w: Option<Draw>,
+    pub draw_w: Option<Box<Draw>>,
     /// What the switch was seen to give to the node in watts. Default none.
-    pub measured_w: Option<Draw>,
+    pub measured_w: Option<Box<Draw>>,
     /// The PoE class that the node signals, 0 to 8. Default: the HAT's.
     pub class: Option<PoeClass>,
     /// What loses power together with this node. Default: its switch.

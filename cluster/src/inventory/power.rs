@@ -93,9 +93,9 @@ pub struct Port {
     /// The class that the device signals, 0 to 8. Default: the model's.
     pub class: Option<PoeClass>,
     /// What the device draws at its Ethernet socket in watts. Default: the node's, else from the catalogue.
-    pub draw_w: Option<Draw>,
+    pub draw_w: Option<Box<Draw>>,
     /// What the switch was seen to give on this port in watts: the cable's loss is in it. Default none.
-    pub measured_w: Option<Draw>,
+    pub measured_w: Option<Box<Draw>>,
 }
 
 /// A drawn power: one number for all scenarios, or one for each.
