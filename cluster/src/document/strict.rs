@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_ignored::Path;
 use std::ops::Range;
 
+/// How many unknown fields of a newer version are warned of; a document made of nothing else would fill the memory.
+const MOST_UNKNOWN: usize = 100;
+
 /// A section's value in the document's text.
 pub(super) struct Value<'a> {
     /// The section's key.
@@ -28,7 +31,7 @@ impl Value<'_> {
         let mut unknown = Vec::new();
         let mut reader = serde_json::Deserializer::from_str(&self.text[self.place.clone()]);
         let value = serde_ignored::deserialize(&mut reader, |path| {
-            if !is_free(&path) {
+            if unknown.len() < MOST_UNKNOWN && !is_free(&path) {
                 unknown.push(Unknown::at(&path, self.key));
             }
         })
