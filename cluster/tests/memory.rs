@@ -4,8 +4,9 @@
 
 use cluster::document::Document;
 use cluster::inventory::Section;
-/// The most bytes for each byte of input. The widest value beside its shortest text is a node: some 340 bytes for 13.
-const MULTIPLE: usize = 32;
+/// The most bytes for each byte of input. The widest value beside its shortest text is a node, some 340 bytes for 13, and
+/// a list that grows may hold its old and its new place at once.
+const MULTIPLE: usize = 64;
 /// What errors and tables need, however short the input is.
 const FIXED: usize = 4 << 20;
 
