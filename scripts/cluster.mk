@@ -3,8 +3,8 @@
 #     site: $(OUT)/planned.json
 #
 # CLUSTER is the document, OUT the folder for what is made, BIN a prefix for the programs where they are not on the
-# PATH (with its slash). Each tool's document is a target of its own and is made again when what it comes from changed.
-# A "no" stops make and leaves no half-written target.
+# PATH (with its slash). Each tool's document is a target of its own, made of the one before it, and is made again when
+# what it comes from changed. A "no" stops make and leaves no half-written target.
 # shellcheck shell=bash disable=all
 CLUSTER ?= cluster.json
 OUT ?= out
@@ -14,12 +14,15 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 $(OUT)/poe-budget.json: $(CLUSTER)
-	mkdir -p $(@D)
-	$(BIN)poe-budget $(<) >$(@)
 
-$(OUT)/poe-budget.txt: $(CLUSTER)
-	mkdir -p $(@D)
-	$(BIN)poe-budget -f text $(<) >$(@)
-
+# The last of the chain.
 $(OUT)/planned.json: $(OUT)/poe-budget.json
 	cp $(<) $(@)
+
+$(OUT)/%.json:
+	mkdir -p $(@D)
+	$(BIN)$(*) $(firstword $(^)) >$(@)
+
+$(OUT)/%.txt: $(CLUSTER)
+	mkdir -p $(@D)
+	$(BIN)$(*) -f text $(<) >$(@)
