@@ -49,7 +49,7 @@ fn repeated(head: &str, item: impl Fn(usize) -> String, tail: &str, bytes: usize
 // One test: the peak is the whole process's.
 #[test]
 fn hostile_documents_take_no_more_than_their_share() {
-    const BYTES: usize = 1_000_000;
+    const BYTES: usize = 400_000;
     let port = |_| "{\"port\":1,\"device\":\"a\"}".to_owned();
     let inputs = [
         repeated("{", |i| format!("\"{i}\":1"), "}", BYTES),
