@@ -1,0 +1,153 @@
+//! The tool's key in the document.
+
+use crate::catalogue::Confidence;
+use crate::demand::Basis;
+use crate::name::Name;
+use crate::scenario::{PerScenario, Scenario};
+use crate::watts::{Millivolts, Milliwatts};
+use cluster::inventory::{Allocation, ShedPolicy};
+use cluster::quantity::PoeClass;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the switches carry and who goes dark first. `ok` and `findings` stand beside it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Answer {
+    /// Budget minus demand in the worst case that can be true for this document, in watts; `null` without a switch.
+    pub headroom_w: Option<Milliwatts>,
+    /// All powered devices, those first that go dark first as the budgets shrink.
+    pub shed_order: Vec<Name>,
+    /// Switch by switch.
+    pub switches: Vec<SwitchAnswer>,
+    /// The answer to `--add`, `--remove`, `--budget` and `--ambient-c`: what changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<QuestionAnswer>,
+    /// Where the catalogue's figures come from that were used.
+    pub sources: Vec<Source>,
+}
+
+/// One switch.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SwitchAnswer {
+    /// The switch's name.
+    pub name: Name,
+    /// Number of ports that give power.
+    pub poe_ports: u16,
+    /// The standard of its ports.
+    pub standard: &'static str,
+    /// Voltage at the port in volts.
+    pub voltage_v: Millivolts,
+    /// Budget minus demand in the worst case, in watts.
+    pub headroom_w: Milliwatts,
+    /// Every case that can be true.
+    pub cases: Vec<Case>,
+    /// The ports in use.
+    pub ports: Vec<PortAnswer>,
+    /// Who goes dark, by each policy that can be true.
+    pub shed: Vec<Shed>,
+}
+
+/// One case: demand against budget.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Case {
+    /// What the devices do.
+    pub scenario: Scenario,
+    /// How the switch counts a port.
+    pub allocation: Allocation,
+    /// What the switch gives in watts.
+    pub budget_w: Milliwatts,
+    /// What is counted against it in watts.
+    pub demand_w: Milliwatts,
+    /// Budget minus demand in watts.
+    pub headroom_w: Milliwatts,
+    /// Whether the demand is within the budget.
+    pub fits: bool,
+}
+
+/// One port.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PortAnswer {
+    /// The port's number.
+    pub port: u16,
+    /// The device on it.
+    pub device: Name,
+    /// The class that the device signals; `null` where it takes no power from the port.
+    pub class: Option<PoeClass>,
+    /// The most that the port gives, in watts.
+    pub limit_w: Milliwatts,
+    /// What the device draws at its socket, in watts.
+    pub draw_w: PerScenario<Milliwatts>,
+    /// What the port gives for that, in watts.
+    pub pse_w: PerScenario<Milliwatts>,
+    /// What the cable takes of it where the draw is highest, in watts; `null` where no cable is declared.
+    pub cable_loss_w: Option<Milliwatts>,
+    /// The voltage at the device there, in volts; `null` where no cable is declared.
+    pub pd_v: Option<Millivolts>,
+    /// What the draw rests on.
+    pub basis: Basis,
+    /// What the weakest figure behind the draw is worth; `null` where the document says the draw.
+    pub confidence: Option<Confidence>,
+}
+
+/// Who goes dark by one policy.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Shed {
+    /// The policy.
+    pub policy: ShedPolicy,
+    /// All powered devices of the switch, those first that go dark first.
+    pub order: Vec<Name>,
+    /// Those that are dark in the switch's worst case.
+    pub dark: Vec<Name>,
+}
+
+/// Where a figure comes from.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Source {
+    /// The model in the catalogue.
+    pub model: String,
+    /// The figure of it.
+    pub figure: &'static str,
+    /// How much it is worth.
+    pub confidence: Confidence,
+    /// Who says so.
+    pub source: String,
+}
+
+/// What a question changes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct QuestionAnswer {
+    /// What was asked.
+    pub asked: Vec<String>,
+    /// The answer to the document as it stands.
+    pub without: Side,
+    /// The answer with the question's changes: the one that the rest of this value tells.
+    pub with: Side,
+    /// The second less the first.
+    pub difference: Difference,
+}
+
+/// One side of a difference.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Side {
+    /// Whether the answer is yes.
+    pub ok: bool,
+    /// Headroom in the worst case in watts.
+    pub headroom_w: Option<Milliwatts>,
+    /// What all devices take from their ports at most, in watts.
+    pub demand_w: Milliwatts,
+    /// All powered devices, those first that go dark first.
+    pub shed_order: Vec<Name>,
+}
+
+/// What changes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Difference {
+    /// Headroom won (or lost, below 0) in watts; `null` where one side has none.
+    pub headroom_w: Option<Milliwatts>,
+    /// Further demand (or less, below 0) in watts.
+    pub demand_w: Milliwatts,
+    /// Ids and subjects of errors and warnings that are new.
+    pub new_findings: Vec<String>,
+    /// Ids and subjects of errors and warnings that are gone.
+    pub gone_findings: Vec<String>,
+}

@@ -1,0 +1,161 @@
+//! The command line.
+
+use crate::answer::Answer;
+use crate::measured::Measured;
+use crate::question::{Add, Budget, Question};
+use crate::render;
+use crate::supply::check_temperature;
+use crate::watts::Milliwatts;
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use cluster::edge::{Common, Form, Input, Tool, Usage, Verdict};
+use cluster::finding::Finding;
+use cluster::inventory::Section;
+use cluster::name::Label;
+use cluster::quantity::{Celsius, PortNumber, PositiveWatts, Watts};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+  The reference cluster, for people
+    poe-budget --example | poe-budget -f text
+
+  Is there a port and power for one more device? Exit code 3 says no
+    poe-budget --add mobile-router=4.6 cluster.json
+
+  The same on port 2 of a switch, in the place of a node
+    poe-budget --remove pi2 --add camera=6.5@sw1:2 cluster.json
+
+  How far does a smaller switch carry it, on a summer's day?
+    poe-budget --budget 40 --ambient-c 45 -f text cluster.json
+
+  Measured draws instead of estimates: {\"sw1\": {\"1\": 5.5, \"2\": 5.1}}
+    ntgrrc poe status -a gs305ep -f json | jq '{sw1: (.poe_status
+      | map({(.\"Port ID\"): (.\"PortPwr (W)\" | tonumber)}) | add)}' > draws.json
+    poe-budget --measured draws.json cluster.json
+
+  Who goes dark first?
+    poe-budget < cluster.json | jq -r '.poe_budget.shed_order[]'";
+
+/// Can the switch carry it, and who goes dark first when it can't
+#[derive(Debug, Parser)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// The form of the output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// Answer as if this device were there too: on the lowest free PoE port, or on this one
+    #[arg(long, value_name = "NAME=WATTS[@[SWITCH:]PORT]", value_parser = parse_add)]
+    add: Vec<Add>,
+    /// Answer as if this device were not there
+    #[arg(long, value_name = "NAME")]
+    remove: Vec<Label>,
+    /// Answer as if the switch gave this many watts
+    #[arg(long, value_name = "[SWITCH=]WATTS", value_parser = parse_budget)]
+    budget: Vec<Budget>,
+    /// Answer as if it were this warm around all cables, in degrees Celsius
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    ambient_c: Option<Celsius>,
+    /// Take draws measured at the switch from this file: an object of switches, each an object of ports with watts
+    #[arg(long, value_name = "FILE")]
+    measured: Option<PathBuf>,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The document with the key poe_budget
+    #[default]
+    Json,
+    /// A table for people
+    Text,
+}
+
+impl Tool for Arguments {
+    const NAME: &'static str = "poe-budget";
+    const EXAMPLES: &'static str = EXAMPLES;
+    const SECTIONS: &'static [Section] = &[Section::Switches, Section::Nodes, Section::Storage];
+    type Answer = Answer;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn form(&self) -> Form {
+        match self.format {
+            Format::Json => Form::Json,
+            Format::Text => Form::Text,
+        }
+    }
+
+    fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+        let question = self.question().context("reading the arguments")?;
+        crate::answer(input.inventory, &self.measured()?, &question)
+            .context("working out the budget")
+    }
+
+    fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
+        Ok(render::text(verdict))
+    }
+}
+
+impl Arguments {
+    fn question(&self) -> Result<Question, Usage> {
+        let ambient_c = self.ambient_c.map(|celsius| celsius.0);
+        if let Some(celsius) = ambient_c {
+            check_temperature(celsius, String::new)
+                .map_err(|invalid| Usage::new(format!("--ambient-c: {}", invalid.problem)))?;
+        }
+        Ok(Question {
+            add: self.add.clone(),
+            remove: self.remove.clone(),
+            budget: self.budget.clone(),
+            ambient_c,
+        })
+    }
+
+    fn measured(&self) -> anyhow::Result<Measured> {
+        let Some(path) = &self.measured else {
+            return Ok(Measured::default());
+        };
+        let reading = || format!("reading {}", path.display());
+        let bytes = std::fs::read(path).with_context(reading)?;
+        Measured::parse(&bytes).with_context(reading)
+    }
+}
+
+/// `NAME=WATTS`, `NAME=WATTS@PORT` or `NAME=WATTS@SWITCH:PORT`.
+fn parse_add(text: &str) -> Result<Add, String> {
+    let expected = "expected NAME=WATTS, NAME=WATTS@PORT or NAME=WATTS@SWITCH:PORT";
+    let (name, rest) = text.split_once('=').ok_or(expected)?;
+    let (watts, place) = match rest.split_once('@') {
+        Some((watts, place)) => (watts, Some(place)),
+        None => (rest, None),
+    };
+    let watts: Watts = watts.parse()?;
+    let (switch, port) = match place.map(|place| place.split_once(':').unwrap_or(("", place))) {
+        Some(("", port)) => (None, Some(port)),
+        Some((switch, port)) => (Some(switch.parse()?), Some(port)),
+        None => (None, None),
+    };
+    Ok(Add {
+        name: name.parse()?,
+        draw: Milliwatts::given(watts.0, String::new).map_err(|invalid| invalid.problem)?,
+        switch,
+        port: port
+            .map(str::parse::<PortNumber>)
+            .transpose()?
+            .map(PortNumber::get),
+    })
+}
+
+/// `WATTS` or `SWITCH=WATTS`.
+fn parse_budget(text: &str) -> Result<Budget, String> {
+    let (switch, watts) = match text.split_once('=') {
+        Some((switch, watts)) => (Some(switch.parse()?), watts),
+        None => (None, text),
+    };
+    let watts: PositiveWatts = watts.parse()?;
+    let budget = Milliwatts::given(watts.0, String::new).map_err(|invalid| invalid.problem)?;
+    Ok(Budget { switch, budget })
+}

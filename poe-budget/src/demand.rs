@@ -1,0 +1,380 @@
+//! Demand: what hangs on a port, what it draws, and the limits behind the port.
+
+use crate::catalogue::{Board, Catalogue, Confidence, Hat, find};
+use crate::class;
+use crate::name::Name;
+use crate::scenario::PerScenario;
+use crate::watts::Milliwatts;
+use cluster::invalid::Invalid;
+use cluster::inventory::{Cable, Draw, Node, Port, Role, UsbStick, UsbUse};
+use cluster::quantity::PoeClass;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The most that USB 3 allows a device: six unit loads of 150 mA at 5 V (USB 3.2, section 11.4.1), in watts.
+const USB_DEVICE_MOST_W: f64 = 4.5;
+/// The priority where none is declared: the lowest that switches know.
+pub const LOWEST_PRIORITY: u8 = 3;
+
+/// What a draw rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Seen at the switch.
+    Measured,
+    /// Declared in the document or on the command line.
+    Document,
+    /// Worked out from the catalogue.
+    Catalogue,
+    /// The most that its class allows, because nothing better is known.
+    Class,
+    /// It takes no power from this port.
+    None,
+}
+
+/// Where a draw was given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Given {
+    /// At the device's Ethernet socket.
+    Device(PerScenario<Milliwatts>),
+    /// At the switch: the cable's loss is in it.
+    Port(PerScenario<Milliwatts>),
+}
+
+/// A device on a port.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The port's number.
+    pub port: u16,
+    /// The device's name.
+    pub device: Name,
+    /// 1 is kept longest.
+    pub priority: u8,
+    /// The limit set for this port.
+    pub limit: Option<Milliwatts>,
+    /// The class that it signals; `None` where it takes no power.
+    pub class: Option<PoeClass>,
+    /// Its draw.
+    pub draw: Given,
+    /// What the draw rests on.
+    pub basis: Basis,
+    /// What the weakest figure behind the draw is worth; `None` where the document says it.
+    pub confidence: Option<Confidence>,
+    /// The cable.
+    pub cable: Option<Cable>,
+    /// The least voltage at which it works, in volts.
+    pub minimum_v: f64,
+    /// The limits of its HAT.
+    pub hat: Option<HatLimit>,
+    /// All USB devices together and what the board allows them, where that is exceeded.
+    pub usb_over: Option<(Milliwatts, Milliwatts)>,
+    /// Whether it should have been powered and has no HAT.
+    pub lacks_hat: bool,
+    /// Its part in K3s.
+    pub role: Option<Role>,
+    /// Whether it holds a brick.
+    pub brick: bool,
+}
+
+/// What a HAT passes on.
+#[derive(Debug, Clone, Copy)]
+pub struct HatLimit {
+    /// The most that it gives to the board.
+    pub output: Milliwatts,
+    /// Part of the power from the cable that reaches the board.
+    pub efficiency: f64,
+    /// Whether the efficiency is the catalogue's guess.
+    pub assumed: bool,
+}
+
+/// What matters here of a node.
+#[derive(Debug)]
+pub struct NodeFacts<'c> {
+    /// Its name.
+    pub name: Name,
+    /// Its HAT, where the catalogue has it.
+    pub hat: Option<&'c Hat>,
+    /// Whether it stands on a port.
+    pub connected: bool,
+    board: Option<&'c Board>,
+    efficiency: Option<f64>,
+    usb_w: f64,
+    usb_confidence: Option<Confidence>,
+    draw: Option<Draw>,
+    measured: Option<Draw>,
+    class: Option<PoeClass>,
+    /// Its part in K3s.
+    pub role: Option<Role>,
+    /// Whether it holds a brick.
+    pub brick: bool,
+    /// The first of its models that the catalogue does not have.
+    pub unknown: Option<Box<Invalid>>,
+    place: usize,
+}
+
+impl<'c> NodeFacts<'c> {
+    /// Takes from the node at `place` of the document what matters here.
+    pub fn new(node: &Node, place: usize, catalogue: &'c Catalogue) -> Self {
+        let mut unknown = None;
+        let mut missing = |field: &str, problem: String| {
+            let path = format!("nodes[{place}].{field}");
+            unknown.get_or_insert_with(|| Box::new(Invalid::new(path, problem)));
+        };
+        let model = node.model.as_ref();
+        let board = model.and_then(|model| {
+            let found = find(&catalogue.boards, model.as_str());
+            found.map_err(|problem| missing("model", problem)).ok()
+        });
+        let hat = node.hat.as_ref().and_then(|model| {
+            let found = find(&catalogue.hats, model.as_str());
+            found.map_err(|problem| missing("hat", problem)).ok()
+        });
+        let mut facts = Self {
+            name: node.name.as_str().into(),
+            hat,
+            connected: false,
+            board,
+            efficiency: node.hat_efficiency.map(|ratio| ratio.0),
+            usb_w: 0.0,
+            usb_confidence: None,
+            draw: node.draw_w,
+            measured: node.measured_w,
+            class: node.class,
+            role: node.role,
+            brick: node.usb.iter().any(|usb| usb.purpose == UsbUse::Brick),
+            unknown: None,
+            place,
+        };
+        for (index, usb) in node.usb.iter().enumerate() {
+            let problem = facts.add_usb(usb, catalogue).err();
+            if let Some(problem) = problem {
+                missing(&format!("usb[{index}].model"), problem);
+            }
+        }
+        facts.unknown = unknown;
+        facts
+    }
+
+    fn add_usb(&mut self, usb: &UsbStick, catalogue: &Catalogue) -> Result<(), String> {
+        let (watts, confidence) = match &usb.model {
+            Some(model) => {
+                let figure = &find(&catalogue.usb, model.as_str())?.draw_w;
+                (figure.value, figure.confidence)
+            }
+            None => (USB_DEVICE_MOST_W, Confidence::Estimated),
+        };
+        self.usb_w += watts;
+        self.usb_confidence = self.usb_confidence.max(Some(confidence));
+        Ok(())
+    }
+
+    /// The efficiency of its HAT, and whether it is a guess.
+    fn hat_limit(&self) -> Option<HatLimit> {
+        let hat = self.hat?;
+        let guess = hat.efficiency.confidence >= Confidence::Estimated;
+        Some(HatLimit {
+            output: Milliwatts::nearest(hat.output_w.value),
+            efficiency: self.efficiency.unwrap_or(hat.efficiency.value),
+            assumed: self.efficiency.is_none() && guess,
+        })
+    }
+
+    /// The draw at its Ethernet socket, from board, USB devices and HAT.
+    fn estimate(&self) -> Option<(PerScenario<Milliwatts>, Confidence)> {
+        let (board, hat, limit) = (self.board?, self.hat?, self.hat_limit()?);
+        let draw = board.current_a.value.map(|amps| {
+            let output_w = amps * board.supply_v.value + self.usb_w;
+            Milliwatts::nearest(output_w / limit.efficiency)
+        });
+        let efficiency = match self.efficiency {
+            Some(_) => None,
+            None => Some(hat.efficiency.confidence),
+        };
+        let weakest = [
+            Some(board.current_a.confidence),
+            self.usb_confidence,
+            efficiency,
+        ];
+        Some((draw, weakest.into_iter().flatten().max()?))
+    }
+
+    /// All USB devices together and what the board allows them, where that is exceeded.
+    fn usb_over(&self) -> Option<(Milliwatts, Milliwatts)> {
+        let board = self.board?;
+        let drawn = Milliwatts::nearest(self.usb_w);
+        let allowed = Milliwatts::nearest(board.usb_a.value * board.supply_v.value);
+        (drawn > allowed).then_some((drawn, allowed))
+    }
+}
+
+/// What a draw is, and what it rests on.
+struct Known {
+    draw: Given,
+    basis: Basis,
+    confidence: Option<Confidence>,
+    class: Option<PoeClass>,
+}
+
+/// The device on the port that stands at `path` of the document.
+///
+/// # Errors
+/// It is neither a node nor has a draw of its own, or names a model that the catalogue does not have.
+pub fn load(
+    port: Port,
+    path: &str,
+    node: Option<&NodeFacts<'_>>,
+    catalogue: &Catalogue,
+    nearest: impl FnOnce() -> String,
+) -> Result<Load, Invalid> {
+    if node.is_some() && port.model.is_some() {
+        let problem = "expected no model, because the device is a node and its model stands there";
+        return Err(Invalid::new(format!("{path}.model"), problem));
+    }
+    let declared = port.class.or_else(|| node.and_then(|node| node.class));
+    let known = match given(&port, path, node)? {
+        Some(known) => known,
+        None => match node {
+            Some(node) => of_node(node, declared)?,
+            None => of_device(&port, path, declared, catalogue, nearest)?,
+        },
+    };
+    let limit_path = || format!("{path}.limit_w");
+    let limit = port
+        .limit_w
+        .map(|limit| Milliwatts::given(limit.0, limit_path));
+    let hat = node.and_then(|node| node.hat);
+    let (Given::Device(draw) | Given::Port(draw)) = known.draw;
+    let class = match known.basis {
+        Basis::None => None,
+        _ => declared
+            .or(known.class)
+            .or_else(|| hat.map(|hat| hat.class.value)),
+    };
+    let highest = draw.get(draw.highest());
+    let powered = known.basis != Basis::None && highest > Milliwatts::ZERO;
+    let class = powered.then(|| class.unwrap_or_else(|| class::fallback(highest)));
+    let class_minimum = class.map_or(0.0, class::minimum_v);
+    Ok(Load {
+        port: port.port.get(),
+        device: node.map_or_else(|| port.device.as_str().into(), |node| node.name.clone()),
+        priority: port.priority.unwrap_or(LOWEST_PRIORITY),
+        limit: limit.transpose()?,
+        class,
+        draw: known.draw,
+        basis: if powered { known.basis } else { Basis::None },
+        confidence: known.confidence,
+        cable: port.cable,
+        minimum_v: hat.map_or(class_minimum, |hat| hat.minimum_v.value),
+        hat: node.and_then(NodeFacts::hat_limit),
+        usb_over: node.and_then(NodeFacts::usb_over),
+        lacks_hat: node.is_some() && known.basis == Basis::None,
+        role: node.and_then(|node| node.role),
+        brick: node.is_some_and(|node| node.brick),
+    })
+}
+
+/// What the document says of the draw: what was measured before what was declared, the port's before the node's.
+fn given(port: &Port, path: &str, node: Option<&NodeFacts<'_>>) -> Result<Option<Known>, Invalid> {
+    let of_node = |field| node.map(|node| format!("nodes[{}].{field}", node.place));
+    let measured = port
+        .measured_w
+        .map(|draw| (draw, format!("{path}.measured_w")));
+    let measured = measured.or_else(|| Some((node?.measured?, of_node("measured_w")?)));
+    if let Some((draw, path)) = measured {
+        return Ok(Some(Known {
+            draw: Given::Port(milliwatts(draw, &path)?),
+            basis: Basis::Measured,
+            confidence: Some(Confidence::Measured),
+            class: None,
+        }));
+    }
+    let declared = port.draw_w.map(|draw| (draw, format!("{path}.draw_w")));
+    let declared = declared.or_else(|| Some((node?.draw?, of_node("draw_w")?)));
+    let Some((draw, path)) = declared else {
+        return Ok(None);
+    };
+    Ok(Some(Known {
+        draw: Given::Device(milliwatts(draw, &path)?),
+        basis: Basis::Document,
+        confidence: None,
+        class: None,
+    }))
+}
+
+fn milliwatts(draw: Draw, path: &str) -> Result<PerScenario<Milliwatts>, Invalid> {
+    let one = |watts: cluster::quantity::Watts| Milliwatts::given(watts.0, || path.to_owned());
+    Ok(PerScenario {
+        boot: one(draw.boot)?,
+        idle: one(draw.idle)?,
+        typical: one(draw.typical)?,
+        stress: one(draw.stress)?,
+    })
+}
+
+/// A node's draw from the catalogue; where its board is not named, the most that its class allows.
+fn of_node(node: &NodeFacts<'_>, declared: Option<PoeClass>) -> Result<Known, Invalid> {
+    if let Some(unknown) = &node.unknown {
+        return Err((**unknown).clone());
+    }
+    if let Some((draw, confidence)) = node.estimate() {
+        return Ok(Known {
+            draw: Given::Device(draw),
+            basis: Basis::Catalogue,
+            confidence: Some(confidence),
+            class: None,
+        });
+    }
+    let class = declared.or_else(|| node.hat.map(|hat| hat.class.value));
+    Ok(class.map_or(NOTHING, at_most))
+}
+
+/// A device's draw where it is no node.
+fn of_device(
+    port: &Port,
+    path: &str,
+    declared: Option<PoeClass>,
+    catalogue: &Catalogue,
+    nearest: impl FnOnce() -> String,
+) -> Result<Known, Invalid> {
+    if let Some(model) = &port.model {
+        let found = find(&catalogue.devices, model.as_str());
+        let device = found.map_err(|problem| Invalid::new(format!("{path}.model"), problem))?;
+        return Ok(Known {
+            draw: Given::Device(device.draw_w.value.map(Milliwatts::nearest)),
+            basis: Basis::Catalogue,
+            confidence: Some(device.draw_w.confidence),
+            class: device.class.as_ref().map(|class| class.value),
+        });
+    }
+    declared.map(at_most).ok_or_else(|| {
+        let name = port.device.as_str();
+        let problem = format!(
+            "expected a node's name, or a device with model, draw_w or class, found {name:?}{}",
+            nearest()
+        );
+        Invalid::new(format!("{path}.device"), problem)
+    })
+}
+
+/// No power from the port.
+const NOTHING: Known = Known {
+    draw: Given::Device(PerScenario {
+        boot: Milliwatts::ZERO,
+        idle: Milliwatts::ZERO,
+        typical: Milliwatts::ZERO,
+        stress: Milliwatts::ZERO,
+    }),
+    basis: Basis::None,
+    confidence: None,
+    class: None,
+};
+
+/// The most that a class allows: an upper bound, never too little.
+fn at_most(class: PoeClass) -> Known {
+    Known {
+        draw: Given::Device(PerScenario::same(class::allowed(class))),
+        basis: Basis::Class,
+        confidence: Some(Confidence::Estimated),
+        class: Some(class),
+    }
+}

@@ -1,0 +1,150 @@
+//! The plan: request in, answer and findings out. Nothing but its arguments goes in.
+
+use crate::allocation;
+use crate::answer::{Answer, PortAnswer, Shed, SwitchAnswer};
+use crate::catalogue::Catalogue;
+use crate::demand::Load;
+use crate::flow;
+use crate::name::Name;
+use crate::notices::Notices;
+use crate::request::Request;
+use crate::shed::{self, Claim};
+use crate::sources;
+use crate::supply::Supply;
+use crate::verdict;
+use crate::watts::{Millivolts, Milliwatts};
+use cluster::finding::Finding;
+use cluster::inventory::{Allocation, ShedPolicy};
+use std::cmp::Ordering;
+
+/// Whether the switches carry what hangs on them, and who goes dark first.
+pub fn plan(request: &Request<'_>, catalogue: &Catalogue) -> (Answer, Vec<Finding>) {
+    let mut notices = request.notices.clone();
+    let mut switches = Vec::with_capacity(request.switches.len());
+    let mut fates = Vec::new();
+    for (index, supply) in request.switches.iter().enumerate() {
+        switches.push(switch(supply, index, request, &mut notices, &mut fates));
+    }
+    verdict::cluster(request, &mut notices);
+    let answer = Answer {
+        headroom_w: switches.iter().map(|switch| switch.headroom_w).min(),
+        shed_order: in_order(fates),
+        switches,
+        question: None,
+        sources: sources::of(request, catalogue),
+    };
+    (answer, notices.finish())
+}
+
+/// When a device goes dark: at which part of its switch's budget.
+struct Fate {
+    device: Name,
+    /// It goes dark once the budgets have shrunk to less than this part of what they are.
+    part: f64,
+    switch: usize,
+    rank: usize,
+}
+
+fn switch(
+    supply: &Supply<'_>,
+    index: usize,
+    request: &Request<'_>,
+    notices: &mut Notices,
+    fates: &mut Vec<Fate>,
+) -> SwitchAnswer {
+    let loads = supply.loads.iter();
+    let ports: Vec<PortAnswer> = loads
+        .map(|load| flow::port(supply, load, notices))
+        .collect();
+    let cases = allocation::cases(supply, &ports);
+    let worst = allocation::worst(&cases);
+    let powered: Vec<(&Load, &PortAnswer)> = supply
+        .loads
+        .iter()
+        .zip(&ports)
+        .filter(|(load, _)| load.class.is_some())
+        .collect();
+    let claims = claims(
+        &powered,
+        worst.map_or(Allocation::Draw, |case| case.allocation),
+    );
+    let budget = worst.map_or(Milliwatts::ZERO, |case| case.budget_w);
+    let policies = policies(supply);
+    let names = |places: &[usize]| {
+        places
+            .iter()
+            .map(|at| powered[*at].0.device.clone())
+            .collect()
+    };
+    let shed = policies.iter().map(|policy| Shed {
+        policy: *policy,
+        order: names(&shed::order(*policy, &claims)),
+        dark: names(&shed::dark(*policy, &claims, budget)),
+    });
+    let answer = SwitchAnswer {
+        name: supply.name.clone(),
+        poe_ports: supply.poe_ports,
+        standard: supply.standard.name,
+        voltage_v: Millivolts::nearest(supply.voltage_v),
+        headroom_w: worst.map_or(budget, |case| case.headroom_w),
+        shed: shed.collect(),
+        cases,
+        ports,
+    };
+    verdict::switch(supply, &answer, request, notices);
+    let order = shed::order(policies[0], &claims);
+    fates.extend(fate(&order, &claims, budget).map(|(rank, at, part)| Fate {
+        device: supply_device(supply, at),
+        part,
+        switch: index,
+        rank,
+    }));
+    answer
+}
+
+fn supply_device(supply: &Supply<'_>, at: usize) -> Name {
+    let load = supply.powered().nth(at);
+    load.map_or_else(|| supply.name.clone(), |load| load.device.clone())
+}
+
+/// The policies that can be true: the known one, else all. The first is the one that the shed order follows.
+pub fn policies(supply: &Supply<'_>) -> Vec<ShedPolicy> {
+    match supply.policy {
+        Some(policy) => vec![policy],
+        None => shed::POLICIES.to_vec(),
+    }
+}
+
+/// What each powered port counts against the budget at its most.
+fn claims(powered: &[(&Load, &PortAnswer)], allocation: Allocation) -> Vec<Claim> {
+    let claim = |(load, port): &(&Load, &PortAnswer)| Claim {
+        port: load.port,
+        priority: load.priority,
+        demand: allocation::counted(port, allocation, port.pse_w.highest()),
+    };
+    powered.iter().map(claim).collect()
+}
+
+/// At which part of the budget each port goes dark: it and all that outlast it no longer fit. (rank, place, part)
+fn fate<'a>(
+    order: &'a [usize],
+    claims: &'a [Claim],
+    budget: Milliwatts,
+) -> impl Iterator<Item = (usize, usize, f64)> + 'a {
+    let mut left: Milliwatts = claims.iter().map(|claim| claim.demand).sum();
+    let budget = budget.watts().max(f64::MIN_POSITIVE);
+    order.iter().enumerate().map(move |(rank, at)| {
+        let part = left.watts() / budget;
+        left = left - claims[*at].demand;
+        (rank, *at, part)
+    })
+}
+
+/// All powered devices, who goes dark first as all budgets shrink alike; on one switch its own order.
+fn in_order(mut fates: Vec<Fate>) -> Vec<Name> {
+    fates.sort_by(|a, b| {
+        let earlier = b.part.partial_cmp(&a.part).unwrap_or(Ordering::Equal);
+        earlier.then((a.switch, a.rank).cmp(&(b.switch, b.rank)))
+    });
+    fates.into_iter().map(|fate| fate.device).collect()
+}

@@ -1,0 +1,297 @@
+//! Questions: what changes when a device is added or removed, the budget is another, or it gets warmer.
+
+use crate::answer::{Answer, Difference, QuestionAnswer, Side};
+use crate::catalogue::Catalogue;
+use crate::class;
+use crate::demand::{Basis, Given, Load};
+use crate::name::Name;
+use crate::plan::plan;
+use crate::request::Request;
+use crate::scenario::PerScenario;
+use crate::supply::Supply;
+use crate::watts::Milliwatts;
+use cluster::edge::Usage;
+use cluster::finding::{self, Finding, Severity};
+use cluster::invalid::suggestion;
+use cluster::name::Label;
+use serde_json::json;
+
+/// A further device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Add {
+    /// Its name.
+    pub name: Label,
+    /// Its draw at its Ethernet socket.
+    pub draw: Milliwatts,
+    /// The switch; `None` for the one with the most headroom among those with a free port.
+    pub switch: Option<Label>,
+    /// The port; `None` for the lowest free one.
+    pub port: Option<u16>,
+}
+
+/// Another budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// The switch; `None` where there is only one.
+    pub switch: Option<Label>,
+    /// What it gives.
+    pub budget: Milliwatts,
+}
+
+/// Everything that is asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Question {
+    /// Devices to add.
+    pub add: Vec<Add>,
+    /// Devices to remove.
+    pub remove: Vec<Label>,
+    /// Other budgets.
+    pub budget: Vec<Budget>,
+    /// Another temperature around all cables in degrees Celsius.
+    pub ambient_c: Option<f64>,
+}
+
+impl Question {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is asked, in words.
+    fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = self
+            .remove
+            .iter()
+            .map(|name| format!("remove {name}"))
+            .collect();
+        words.extend(self.budget.iter().map(|budget| match &budget.switch {
+            Some(switch) => format!("budget of {switch} {} W", budget.budget.watts()),
+            None => format!("budget {} W", budget.budget.watts()),
+        }));
+        words.extend(
+            self.ambient_c
+                .map(|celsius| format!("ambient {celsius} °C")),
+        );
+        words.extend(self.add.iter().map(Add::words));
+        words
+    }
+}
+
+impl Add {
+    fn words(&self) -> String {
+        let mut words = format!("add {} {} W", self.name, self.draw.watts());
+        words.extend(self.switch.iter().map(|switch| format!(" on {switch}")));
+        words.extend(self.port.map(|port| format!(" port {port}")));
+        words
+    }
+}
+
+/// The answer with the question's changes, and what they change.
+///
+/// # Errors
+/// The question does not fit the document: a switch or a device that it does not have, or has already.
+pub fn answer(
+    mut request: Request<'_>,
+    question: &Question,
+    catalogue: &Catalogue,
+) -> Result<(Answer, Vec<Finding>), Usage> {
+    let (before, findings_before) = plan(&request, catalogue);
+    for name in &question.remove {
+        remove(&mut request, name)?;
+    }
+    for budget in &question.budget {
+        let supply = chosen(&mut request, budget.switch.as_ref(), "--budget")?;
+        supply.budgets = vec![budget.budget];
+        // What the document or the catalogue say of the budget is no longer the question.
+        supply.declared = false;
+    }
+    if let Some(celsius) = question.ambient_c {
+        request
+            .switches
+            .iter_mut()
+            .for_each(|supply| supply.ambient_c = celsius);
+    }
+    for device in &question.add {
+        add(&mut request, device, catalogue)?;
+    }
+    let (mut answer, findings) = plan(&request, catalogue);
+    let without = side(&before, &findings_before);
+    let with = side(&answer, &findings);
+    answer.question = Some(QuestionAnswer {
+        asked: question.words(),
+        difference: Difference {
+            headroom_w: with
+                .headroom_w
+                .zip(without.headroom_w)
+                .map(|(with, without)| with - without),
+            demand_w: with.demand_w - without.demand_w,
+            new_findings: missing(&findings, &findings_before),
+            gone_findings: missing(&findings_before, &findings),
+        },
+        without,
+        with,
+    });
+    Ok((answer, findings))
+}
+
+fn side(answer: &Answer, findings: &[Finding]) -> Side {
+    let ports = answer.switches.iter().flat_map(|switch| &switch.ports);
+    Side {
+        ok: finding::ok(findings),
+        headroom_w: answer.headroom_w,
+        demand_w: ports.map(|port| port.pse_w.get(port.pse_w.highest())).sum(),
+        shed_order: answer.shed_order.clone(),
+    }
+}
+
+/// Errors and warnings of `here` that are not in `there`.
+fn missing(here: &[Finding], there: &[Finding]) -> Vec<String> {
+    let same = |a: &Finding, b: &Finding| a.id == b.id && a.subject == b.subject;
+    let new = here.iter().filter(|finding| {
+        finding.severity != Severity::Info && !there.iter().any(|other| same(finding, other))
+    });
+    new.map(|finding| format!("{} {}", finding.id, finding.subject))
+        .collect()
+}
+
+fn remove(request: &mut Request<'_>, name: &Label) -> Result<(), Usage> {
+    for supply in &mut request.switches {
+        let found = supply
+            .loads
+            .iter()
+            .position(|load| *load.device == *name.as_str());
+        if let Some(place) = found {
+            supply.loads.remove(place);
+            return Ok(());
+        }
+    }
+    let devices = request.switches.iter().flat_map(|supply| &supply.loads);
+    let hint = suggestion(name.as_str(), devices.map(|load| &*load.device));
+    Err(Usage::new(format!(
+        "--remove {name}: no such device stands on a port{hint}"
+    )))
+}
+
+/// The switch of that name, or the only one.
+fn chosen<'a, 'c>(
+    request: &'a mut Request<'c>,
+    name: Option<&Label>,
+    flag: &str,
+) -> Result<&'a mut Supply<'c>, Usage> {
+    let names: Vec<Name> = request
+        .switches
+        .iter()
+        .map(|supply| supply.name.clone())
+        .collect();
+    let place = match name {
+        Some(name) => names.iter().position(|known| **known == *name.as_str()),
+        None if names.len() == 1 => Some(0),
+        None => {
+            let problem = format!(
+                "{flag}: the document has {} switches; name one",
+                names.len()
+            );
+            return Err(Usage::new(problem));
+        }
+    };
+    let found = place.and_then(|place| request.switches.get_mut(place));
+    found.ok_or_else(|| {
+        let name = name.map_or("", Label::as_str);
+        let hint = suggestion(name, names.iter().map(|name| &**name));
+        Usage::new(format!("{flag}: no such switch {name}{hint}"))
+    })
+}
+
+/// Puts a device on a port; where none is left, that is the answer.
+fn add(request: &mut Request<'_>, device: &Add, catalogue: &Catalogue) -> Result<(), Usage> {
+    let on = request.switches.iter().find_map(|supply| {
+        let load = supply
+            .loads
+            .iter()
+            .find(|load| *load.device == *device.name.as_str())?;
+        Some(format!("{} port {}", supply.name, load.port))
+    });
+    if let Some(place) = on {
+        let name = &device.name;
+        return Err(Usage::new(format!(
+            "--add {name}: it stands on {place} already; add --remove {name}"
+        )));
+    }
+    if let Some(name) = &device.switch {
+        chosen(request, Some(name), "--add")?;
+    }
+    let headrooms: Vec<Milliwatts> = plan(request, catalogue)
+        .0
+        .switches
+        .iter()
+        .map(|switch| switch.headroom_w)
+        .collect();
+    let candidates = request.switches.iter().enumerate().filter(|(_, supply)| {
+        device
+            .switch
+            .as_ref()
+            .is_none_or(|name| *supply.name == *name.as_str())
+    });
+    let free = |supply: &Supply<'_>| match device.port {
+        Some(port) => (port <= supply.poe_ports
+            && supply.loads.iter().all(|load| load.port != port))
+        .then_some(port),
+        None => supply.free_port(),
+    };
+    let best = candidates
+        .filter_map(|(place, supply)| Some((headrooms[place], place, free(supply)?)))
+        .max_by_key(|(headroom, place, _)| (*headroom, std::cmp::Reverse(*place)));
+    let Some((_, place, port)) = best else {
+        let headroom = headrooms.into_iter().max();
+        request.notices.each(no_port(request, device, headroom));
+        return Ok(());
+    };
+    let loads = &mut request.switches[place].loads;
+    loads.push(load(device, port));
+    loads.sort_by_key(|load| load.port);
+    Ok(())
+}
+
+fn no_port(request: &Request<'_>, device: &Add, headroom: Option<Milliwatts>) -> Finding {
+    let name = &device.name;
+    let ports: usize = request
+        .switches
+        .iter()
+        .map(|supply| usize::from(supply.poe_ports))
+        .sum();
+    let used: usize = request.switches.iter().map(Supply::used_ports).sum();
+    let mut message = match device.port {
+        Some(port) if used < ports => format!("PoE port {port} is not free for {name}"),
+        _ => format!("no PoE port is left for {name}: {used} of {ports} are taken"),
+    };
+    let left = headroom.unwrap_or(Milliwatts::ZERO);
+    message.push_str(&match left >= device.draw {
+        true => format!("; the watts would do ({} W of {left} W)", device.draw),
+        false => format!("; nor would the watts do ({} W of {left} W)", device.draw),
+    });
+    Finding::error("poe-no-port", name.as_str(), message)
+        .fix("feed it by itself, take a switch with more PoE ports, or --remove a device")
+        .evidence(json!({"draw_w": device.draw, "headroom_w": headroom, "poe_ports": ports, "used": used}))
+}
+
+/// A device of which only the draw is known.
+fn load(device: &Add, port: u16) -> Load {
+    let class = class::fallback(device.draw);
+    Load {
+        port,
+        device: device.name.as_str().into(),
+        priority: crate::demand::LOWEST_PRIORITY,
+        limit: None,
+        class: (device.draw > Milliwatts::ZERO).then_some(class),
+        draw: Given::Device(PerScenario::same(device.draw)),
+        basis: Basis::Document,
+        confidence: None,
+        cable: None,
+        minimum_v: class::minimum_v(class),
+        hat: None,
+        usb_over: None,
+        lacks_hat: false,
+        role: None,
+        brick: false,
+    }
+}

@@ -1,0 +1,5 @@
+//! The answer for people.
+
+mod text;
+
+pub use text::text;

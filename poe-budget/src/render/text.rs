@@ -1,0 +1,241 @@
+//! Text: a table with bars for each switch, 80 columns at most.
+
+use crate::answer::{Answer, Case, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
+use crate::shed;
+use crate::watts::Milliwatts;
+use cluster::edge::{Verdict, findings_text};
+use cluster::inventory::Allocation;
+use std::fmt::Write;
+
+/// The width of everything.
+const COLUMNS: usize = 80;
+/// The width of a bar.
+const BAR: usize = 24;
+/// More switches than this get a line each.
+const IN_FULL: usize = 4;
+
+/// The whole answer.
+pub fn text(verdict: &Verdict<Answer>) -> String {
+    let answer = &verdict.answer;
+    let mut out = headline(verdict.ok, answer.headroom_w);
+    if let Some(question) = &answer.question {
+        out.push_str(&asked(question));
+    }
+    if answer.switches.len() <= IN_FULL {
+        for switch in &answer.switches {
+            out.push_str(&in_full(switch));
+        }
+    } else {
+        out.push_str(&in_lines(&answer.switches));
+    }
+    if !verdict.findings.is_empty() {
+        out.push('\n');
+        out.push_str(&findings_text(&verdict.findings));
+    }
+    out
+}
+
+fn headline(ok: bool, headroom: Option<Milliwatts>) -> String {
+    let word = if ok { "yes" } else { "no" };
+    match headroom {
+        None => format!("{word}: no switch\n"),
+        Some(headroom) if headroom < Milliwatts::ZERO => {
+            format!("{word}: {} W too much in the worst case\n", -headroom)
+        }
+        Some(headroom) => format!("{word}: {headroom} W to spare in the worst case\n"),
+    }
+}
+
+fn asked(question: &QuestionAnswer) -> String {
+    let mut out = String::from("\n");
+    list(
+        &mut out,
+        "asked: ",
+        question.asked.iter().map(String::as_str),
+    );
+    let _ = writeln!(
+        out,
+        "  {:<10}{:>12}{:>12}{:>12}",
+        "", "without", "with", "difference"
+    );
+    let word = |side: &Side| if side.ok { "yes" } else { "no" };
+    let (without, with) = (&question.without, &question.with);
+    let _ = writeln!(
+        out,
+        "  {:<10}{:>12}{:>12}",
+        "answer",
+        word(without),
+        word(with)
+    );
+    let watts = |watts: Option<Milliwatts>| watts.map_or("-".to_owned(), |w| format!("{w} W"));
+    let signed = |watts: Option<Milliwatts>| {
+        watts.map_or("-".to_owned(), |w| format!("{:+.1} W", w.watts() + 0.0))
+    };
+    let difference = &question.difference;
+    for (name, without, with, difference) in [
+        (
+            "headroom",
+            without.headroom_w,
+            with.headroom_w,
+            difference.headroom_w,
+        ),
+        (
+            "demand",
+            Some(without.demand_w),
+            Some(with.demand_w),
+            Some(difference.demand_w),
+        ),
+    ] {
+        let (without, with) = (watts(without), watts(with));
+        let _ = writeln!(
+            out,
+            "  {name:<10}{without:>12}{with:>12}{:>12}",
+            signed(difference)
+        );
+    }
+    for (word, findings) in [
+        ("new: ", &difference.new_findings),
+        ("gone: ", &difference.gone_findings),
+    ] {
+        if !findings.is_empty() {
+            list(
+                &mut out,
+                &format!("  {word}"),
+                findings.iter().map(String::as_str),
+            );
+        }
+    }
+    out
+}
+
+fn in_full(switch: &SwitchAnswer) -> String {
+    let used = switch
+        .ports
+        .iter()
+        .filter(|port| port.port <= switch.poe_ports)
+        .count();
+    let mut out = format!(
+        "\n{}  {} of {} PoE ports in use, {}, {} V\n\n",
+        cut(&switch.name, 32),
+        used,
+        switch.poe_ports,
+        switch.standard,
+        switch.voltage_v.0 as f64 / 1000.0
+    );
+    let _ = writeln!(out, "  scenario  counted   budget    demand  headroom");
+    for case in &switch.cases {
+        out.push_str(&case_line(case));
+    }
+    let _ = writeln!(
+        out,
+        "\n  port  device            class   limit    boot    idle typical  stress  at device"
+    );
+    for port in &switch.ports {
+        out.push_str(&port_line(port));
+    }
+    if switch.shed.iter().any(|shed| !shed.order.is_empty()) {
+        out.push_str("\n  dark first, by policy\n");
+        for shed in &switch.shed {
+            let lead = format!("  {:<16}  ", shed::word(shed.policy));
+            list(&mut out, &lead, shed.order.iter().map(|name| &**name));
+        }
+    }
+    out
+}
+
+fn case_line(case: &Case) -> String {
+    let counted = match case.allocation {
+        Allocation::Draw => "draw",
+        Allocation::Class => "class",
+    };
+    format!(
+        "  {:<8}  {counted:<5}  {:>7} W {:>7} W {:>7} W  {}\n",
+        case.scenario.as_str(),
+        case.budget_w,
+        case.demand_w,
+        case.headroom_w,
+        bar(case.demand_w, case.budget_w)
+    )
+}
+
+/// The part of the budget that is used; what is over it stands behind the mark.
+fn bar(demand: Milliwatts, budget: Milliwatts) -> String {
+    let part = demand.watts() / budget.watts().max(f64::MIN_POSITIVE);
+    if part > 1.0 {
+        return format!("{}!", "#".repeat(BAR));
+    }
+    let filled = (part * BAR as f64).round() as usize;
+    format!("{}{}", "#".repeat(filled), ".".repeat(BAR - filled))
+}
+
+fn port_line(port: &PortAnswer) -> String {
+    let class = port
+        .class
+        .map_or("-".to_owned(), |class| class.get().to_string());
+    let volts = port.pd_v.map_or("-".to_owned(), |volts| {
+        format!("{:.1} V", volts.0 as f64 / 1000.0)
+    });
+    format!(
+        "  {:>4}  {:<16}  {class:>5} {:>7} {:>7} {:>7} {:>7} {:>7}  {volts:>9}\n",
+        port.port,
+        cut(&port.device, 16),
+        port.limit_w,
+        port.pse_w.boot,
+        port.pse_w.idle,
+        port.pse_w.typical,
+        port.pse_w.stress
+    )
+}
+
+/// Many switches: a line for each, with its worst case.
+fn in_lines(switches: &[SwitchAnswer]) -> String {
+    let mut out = String::from("\n  switch                  ports    budget    demand  headroom\n");
+    for switch in switches {
+        let Some(worst) = crate::allocation::worst(&switch.cases) else {
+            continue;
+        };
+        let line = format!(
+            "  {:<20}  {:>3}/{:<3} {:>7} W {:>7} W {:>7} W  {}",
+            cut(&switch.name, 20),
+            switch.ports.len(),
+            switch.poe_ports,
+            worst.budget_w,
+            worst.demand_w,
+            worst.headroom_w,
+            &bar(worst.demand_w, worst.budget_w)
+        );
+        out.extend(line.chars().take(COLUMNS));
+        out.push('\n');
+    }
+    out
+}
+
+/// A name in at most `width` columns.
+fn cut(name: &str, width: usize) -> String {
+    if name.len() <= width {
+        return name.to_owned();
+    }
+    // Names are RFC 1123 labels: one byte is one column.
+    format!("{}~", &name[..width - 1])
+}
+
+/// Words behind `lead`, broken between words to the width and indented as `lead` is long.
+fn list<'a>(out: &mut String, lead: &str, words: impl Iterator<Item = &'a str>) {
+    let mut column = lead.len();
+    out.push_str(lead);
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        let comma = if words.peek().is_some() { "," } else { "" };
+        let width = word.chars().count() + comma.len();
+        if column > lead.len() && column + 1 + width > COLUMNS {
+            let _ = write!(out, "\n{}", " ".repeat(lead.len()));
+            column = lead.len();
+        } else if column > lead.len() {
+            out.push(' ');
+            column += 1;
+        }
+        let _ = write!(out, "{word}{comma}");
+        column += width;
+    }
+    out.push('\n');
+}
