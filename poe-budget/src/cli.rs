@@ -15,8 +15,7 @@ use cluster::name::Label;
 use cluster::quantity::{Celsius, PortNumber, PositiveWatts, Watts};
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "\
-  The reference cluster, for people
+const EXAMPLES: &str = "  The reference cluster, for people
     poe-budget --example | poe-budget -f text
 
   Is there a port and power for one more device? Exit code 3 says no

@@ -1,18 +1,17 @@
-//! Demand: what hangs on a port, what it draws, and the limits behind the port.
+//! Demand: what hangs on a port and what it draws.
 
-use crate::catalogue::{Board, Catalogue, Confidence, Hat, find};
+use crate::catalogue::{Catalogue, Confidence, find};
 use crate::class;
 use crate::name::Name;
+use crate::node::{HatLimit, NodeFacts};
 use crate::scenario::PerScenario;
 use crate::watts::Milliwatts;
 use cluster::invalid::Invalid;
-use cluster::inventory::{Cable, Draw, Node, Port, Role, UsbStick, UsbUse};
+use cluster::inventory::{Cable, Draw, Port, Role};
 use cluster::quantity::PoeClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The most that USB 3 allows a device: six unit loads of 150 mA at 5 V (USB 3.2, section 11.4.1), in watts.
-const USB_DEVICE_MOST_W: f64 = 4.5;
 /// The priority where none is declared: the lowest that switches know.
 pub const LOWEST_PRIORITY: u8 = 3;
 
@@ -74,137 +73,6 @@ pub struct Load {
     pub role: Option<Role>,
     /// Whether it holds a brick.
     pub brick: bool,
-}
-
-/// What a HAT passes on.
-#[derive(Debug, Clone, Copy)]
-pub struct HatLimit {
-    /// The most that it gives to the board.
-    pub output: Milliwatts,
-    /// Part of the power from the cable that reaches the board.
-    pub efficiency: f64,
-    /// Whether the efficiency is the catalogue's guess.
-    pub assumed: bool,
-}
-
-/// What matters here of a node.
-#[derive(Debug)]
-pub struct NodeFacts<'c> {
-    /// Its name.
-    pub name: Name,
-    /// Its HAT, where the catalogue has it.
-    pub hat: Option<&'c Hat>,
-    /// Whether it stands on a port.
-    pub connected: bool,
-    board: Option<&'c Board>,
-    efficiency: Option<f64>,
-    usb_w: f64,
-    usb_confidence: Option<Confidence>,
-    draw: Option<Draw>,
-    measured: Option<Draw>,
-    class: Option<PoeClass>,
-    /// Its part in K3s.
-    pub role: Option<Role>,
-    /// Whether it holds a brick.
-    pub brick: bool,
-    /// The first of its models that the catalogue does not have.
-    pub unknown: Option<Box<Invalid>>,
-    place: usize,
-}
-
-impl<'c> NodeFacts<'c> {
-    /// Takes from the node at `place` of the document what matters here.
-    pub fn new(node: &Node, place: usize, catalogue: &'c Catalogue) -> Self {
-        let mut unknown = None;
-        let mut missing = |field: &str, problem: String| {
-            let path = format!("nodes[{place}].{field}");
-            unknown.get_or_insert_with(|| Box::new(Invalid::new(path, problem)));
-        };
-        let model = node.model.as_ref();
-        let board = model.and_then(|model| {
-            let found = find(&catalogue.boards, model.as_str());
-            found.map_err(|problem| missing("model", problem)).ok()
-        });
-        let hat = node.hat.as_ref().and_then(|model| {
-            let found = find(&catalogue.hats, model.as_str());
-            found.map_err(|problem| missing("hat", problem)).ok()
-        });
-        let mut facts = Self {
-            name: node.name.as_str().into(),
-            hat,
-            connected: false,
-            board,
-            efficiency: node.hat_efficiency.map(|ratio| ratio.0),
-            usb_w: 0.0,
-            usb_confidence: None,
-            draw: node.draw_w,
-            measured: node.measured_w,
-            class: node.class,
-            role: node.role,
-            brick: node.usb.iter().any(|usb| usb.purpose == UsbUse::Brick),
-            unknown: None,
-            place,
-        };
-        for (index, usb) in node.usb.iter().enumerate() {
-            let problem = facts.add_usb(usb, catalogue).err();
-            if let Some(problem) = problem {
-                missing(&format!("usb[{index}].model"), problem);
-            }
-        }
-        facts.unknown = unknown;
-        facts
-    }
-
-    fn add_usb(&mut self, usb: &UsbStick, catalogue: &Catalogue) -> Result<(), String> {
-        let (watts, confidence) = match &usb.model {
-            Some(model) => {
-                let figure = &find(&catalogue.usb, model.as_str())?.draw_w;
-                (figure.value, figure.confidence)
-            }
-            None => (USB_DEVICE_MOST_W, Confidence::Estimated),
-        };
-        self.usb_w += watts;
-        self.usb_confidence = self.usb_confidence.max(Some(confidence));
-        Ok(())
-    }
-
-    /// The efficiency of its HAT, and whether it is a guess.
-    fn hat_limit(&self) -> Option<HatLimit> {
-        let hat = self.hat?;
-        let guess = hat.efficiency.confidence >= Confidence::Estimated;
-        Some(HatLimit {
-            output: Milliwatts::nearest(hat.output_w.value),
-            efficiency: self.efficiency.unwrap_or(hat.efficiency.value),
-            assumed: self.efficiency.is_none() && guess,
-        })
-    }
-
-    /// The draw at its Ethernet socket, from board, USB devices and HAT.
-    fn estimate(&self) -> Option<(PerScenario<Milliwatts>, Confidence)> {
-        let (board, hat, limit) = (self.board?, self.hat?, self.hat_limit()?);
-        let draw = board.current_a.value.map(|amps| {
-            let output_w = amps * board.supply_v.value + self.usb_w;
-            Milliwatts::nearest(output_w / limit.efficiency)
-        });
-        let efficiency = match self.efficiency {
-            Some(_) => None,
-            None => Some(hat.efficiency.confidence),
-        };
-        let weakest = [
-            Some(board.current_a.confidence),
-            self.usb_confidence,
-            efficiency,
-        ];
-        Some((draw, weakest.into_iter().flatten().max()?))
-    }
-
-    /// All USB devices together and what the board allows them, where that is exceeded.
-    fn usb_over(&self) -> Option<(Milliwatts, Milliwatts)> {
-        let board = self.board?;
-        let drawn = Milliwatts::nearest(self.usb_w);
-        let allowed = Milliwatts::nearest(board.usb_a.value * board.supply_v.value);
-        (drawn > allowed).then_some((drawn, allowed))
-    }
 }
 
 /// What a draw is, and what it rests on.
@@ -275,11 +143,15 @@ pub fn load(
 
 /// What the document says of the draw: what was measured before what was declared, the port's before the node's.
 fn given(port: &Port, path: &str, node: Option<&NodeFacts<'_>>) -> Result<Option<Known>, Invalid> {
-    let of_node = |field| node.map(|node| format!("nodes[{}].{field}", node.place));
-    let measured = port
-        .measured_w
-        .map(|draw| (draw, format!("{path}.measured_w")));
-    let measured = measured.or_else(|| Some((node?.measured?, of_node("measured_w")?)));
+    let of_port = |field| format!("{path}.{field}");
+    let of_node = |node: &NodeFacts<'_>, field| format!("nodes[{}].{field}", node.place);
+    let measured = match (port.measured_w.as_deref(), node) {
+        (Some(draw), _) => Some((draw, of_port("measured_w"))),
+        (None, Some(node)) => {
+            (node.measured.as_deref()).map(|draw| (draw, of_node(node, "measured_w")))
+        }
+        (None, None) => None,
+    };
     if let Some((draw, path)) = measured {
         return Ok(Some(Known {
             draw: Given::Port(milliwatts(draw, &path)?),
@@ -288,8 +160,11 @@ fn given(port: &Port, path: &str, node: Option<&NodeFacts<'_>>) -> Result<Option
             class: None,
         }));
     }
-    let declared = port.draw_w.map(|draw| (draw, format!("{path}.draw_w")));
-    let declared = declared.or_else(|| Some((node?.draw?, of_node("draw_w")?)));
+    let declared = match (port.draw_w.as_deref(), node) {
+        (Some(draw), _) => Some((draw, of_port("draw_w"))),
+        (None, Some(node)) => (node.draw.as_deref()).map(|draw| (draw, of_node(node, "draw_w"))),
+        (None, None) => None,
+    };
     let Some((draw, path)) = declared else {
         return Ok(None);
     };
@@ -301,7 +176,7 @@ fn given(port: &Port, path: &str, node: Option<&NodeFacts<'_>>) -> Result<Option
     }))
 }
 
-fn milliwatts(draw: Draw, path: &str) -> Result<PerScenario<Milliwatts>, Invalid> {
+fn milliwatts(draw: &Draw, path: &str) -> Result<PerScenario<Milliwatts>, Invalid> {
     let one = |watts: cluster::quantity::Watts| Milliwatts::given(watts.0, || path.to_owned());
     Ok(PerScenario {
         boot: one(draw.boot)?,

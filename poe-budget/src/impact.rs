@@ -1,7 +1,7 @@
 //! What it means when devices go dark: a K3s server, the quorum, a Gluster brick.
 
 use crate::demand::Load;
-use crate::request::{Bricks, Cluster};
+use crate::nodes::{Bricks, Cluster};
 use cluster::inventory::Role;
 
 /// What is lost with these devices, in words; nothing where it is only work that moves elsewhere.

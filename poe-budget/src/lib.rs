@@ -16,6 +16,8 @@ pub mod flow;
 pub mod impact;
 pub mod measured;
 pub mod name;
+pub mod node;
+pub mod nodes;
 pub mod notices;
 pub mod plan;
 pub mod question;

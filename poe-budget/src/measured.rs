@@ -80,7 +80,7 @@ fn apply_switch(switch: &mut Switch, draws: &[(u16, Draw)], notices: &mut Notice
             .iter_mut()
             .find(|port| port.port.get() == *number)
         {
-            Some(port) if !off => port.measured_w = Some(*draw),
+            Some(port) if !off => port.measured_w = Some(Box::new(*draw)),
             Some(port) => notices.once("poe-measured-zero", "", &subject, || {
                 let message = format!(
                     "{} was measured with 0 W: it was off, and its estimate stands",

@@ -3,7 +3,6 @@
 use crate::allocation;
 use crate::answer::{Answer, PortAnswer, Shed, SwitchAnswer};
 use crate::catalogue::Catalogue;
-use crate::demand::Load;
 use crate::flow;
 use crate::name::Name;
 use crate::notices::Notices;
@@ -58,85 +57,85 @@ fn switch(
         .collect();
     let cases = allocation::cases(supply, &ports);
     let worst = allocation::worst(&cases);
-    let powered: Vec<(&Load, &PortAnswer)> = supply
-        .loads
-        .iter()
-        .zip(&ports)
-        .filter(|(load, _)| load.class.is_some())
-        .collect();
-    let claims = claims(
-        &powered,
-        worst.map_or(Allocation::Draw, |case| case.allocation),
-    );
+    let allocation = worst.map_or(Allocation::Draw, |case| case.allocation);
     let budget = worst.map_or(Milliwatts::ZERO, |case| case.budget_w);
+    let (devices, claims): (Vec<&Name>, Vec<Claim>) = claims(supply, &ports, allocation).unzip();
+    let names = |places: &[usize]| places.iter().map(|at| devices[*at].clone()).collect();
     let policies = policies(supply);
-    let names = |places: &[usize]| {
-        places
-            .iter()
-            .map(|at| powered[*at].0.device.clone())
-            .collect()
-    };
     let shed = policies.iter().map(|policy| Shed {
         policy: *policy,
         order: names(&shed::order(*policy, &claims)),
         dark: names(&shed::dark(*policy, &claims, budget)),
     });
+    let shed = shed.collect();
+    for (rank, at, part) in fate(policies[0], &claims, budget) {
+        let device = devices[at].clone();
+        fates.push(Fate {
+            device,
+            part,
+            switch: index,
+            rank,
+        });
+    }
     let answer = SwitchAnswer {
         name: supply.name.clone(),
         poe_ports: supply.poe_ports,
         standard: supply.standard.name,
         voltage_v: Millivolts::nearest(supply.voltage_v),
         headroom_w: worst.map_or(budget, |case| case.headroom_w),
-        shed: shed.collect(),
         cases,
         ports,
+        shed,
     };
     verdict::switch(supply, &answer, request, notices);
-    let order = shed::order(policies[0], &claims);
-    fates.extend(fate(&order, &claims, budget).map(|(rank, at, part)| Fate {
-        device: supply_device(supply, at),
-        part,
-        switch: index,
-        rank,
-    }));
     answer
 }
 
-fn supply_device(supply: &Supply<'_>, at: usize) -> Name {
-    let load = supply.powered().nth(at);
-    load.map_or_else(|| supply.name.clone(), |load| load.device.clone())
-}
-
 /// The policies that can be true: the known one, else all. The first is the one that the shed order follows.
-pub fn policies(supply: &Supply<'_>) -> Vec<ShedPolicy> {
-    match supply.policy {
-        Some(policy) => vec![policy],
-        None => shed::POLICIES.to_vec(),
+fn policies(supply: &Supply<'_>) -> &'static [ShedPolicy] {
+    let known = |policy| shed::POLICIES.iter().position(|other| *other == policy);
+    match supply.policy.and_then(known) {
+        Some(at) => &shed::POLICIES[at..=at],
+        None => &shed::POLICIES,
     }
 }
 
-/// What each powered port counts against the budget at its most.
-fn claims(powered: &[(&Load, &PortAnswer)], allocation: Allocation) -> Vec<Claim> {
-    let claim = |(load, port): &(&Load, &PortAnswer)| Claim {
-        port: load.port,
-        priority: load.priority,
-        demand: allocation::counted(port, allocation, port.pse_w.highest()),
-    };
-    powered.iter().map(claim).collect()
+/// The powered devices, and what each counts against the budget at its most.
+fn claims<'a>(
+    supply: &'a Supply<'_>,
+    ports: &'a [PortAnswer],
+    allocation: Allocation,
+) -> impl Iterator<Item = (&'a Name, Claim)> {
+    let powered = supply.loads.iter().zip(ports);
+    powered
+        .filter(|(load, _)| load.class.is_some())
+        .map(move |(load, port)| {
+            let demand = allocation::counted(port, allocation, port.pse_w.highest());
+            let (port, priority) = (load.port, load.priority);
+            (
+                &load.device,
+                Claim {
+                    port,
+                    priority,
+                    demand,
+                },
+            )
+        })
 }
 
-/// At which part of the budget each port goes dark: it and all that outlast it no longer fit. (rank, place, part)
-fn fate<'a>(
-    order: &'a [usize],
-    claims: &'a [Claim],
+/// At which part of the budget each port goes dark: when it and all that outlast it no longer fit. (rank, place, part)
+fn fate(
+    policy: ShedPolicy,
+    claims: &[Claim],
     budget: Milliwatts,
-) -> impl Iterator<Item = (usize, usize, f64)> + 'a {
+) -> impl Iterator<Item = (usize, usize, f64)> {
     let mut left: Milliwatts = claims.iter().map(|claim| claim.demand).sum();
     let budget = budget.watts().max(f64::MIN_POSITIVE);
-    order.iter().enumerate().map(move |(rank, at)| {
+    let order = shed::order(policy, claims).into_iter().enumerate();
+    order.map(move |(rank, at)| {
         let part = left.watts() / budget;
-        left = left - claims[*at].demand;
-        (rank, *at, part)
+        left = left - claims[at].demand;
+        (rank, at, part)
     })
 }
 

@@ -34,9 +34,7 @@ pub fn switch(
         }
     } else {
         over(supply, &answer.cases, worst, notices);
-        for loss in answer.shed.iter().filter(|shed| !shed.dark.is_empty()) {
-            dark(supply, loss, request, notices);
-        }
+        dark(supply, &answer.shed, request, notices);
     }
     order(supply, &answer.shed, notices);
     remarks::switch(supply, notices);
@@ -172,28 +170,37 @@ fn budget_unknown(supply: &Supply<'_>, worst: &Case) -> Finding {
         .evidence(json!(worst))
 }
 
-/// Who is dark in the worst case and what is lost with them.
-fn dark(supply: &Supply<'_>, shed: &Shed, request: &Request<'_>, notices: &mut Notices) {
-    let load = |name: &Name| supply.loads.iter().find(|load| load.device == *name);
-    let loads: Vec<&Load> = shed.dark.iter().filter_map(load).collect();
-    let lost = impact::lost(&loads, &request.cluster);
-    let names: Vec<&str> = shed.dark.iter().map(|name| &**name).collect();
-    let mut message = format!(
-        "by {} {} would go dark",
-        shed::word(shed.policy),
-        names.join(", ")
-    );
-    if !lost.is_empty() {
-        message.push_str(": ");
-        message.push_str(&lost.join("; "));
+/// Who is dark in the worst case and what is lost with them; policies that leave the same devices dark are told together.
+fn dark(supply: &Supply<'_>, all: &[Shed], request: &Request<'_>, notices: &mut Notices) {
+    let mut told: Vec<&[Name]> = Vec::new();
+    for shed in all.iter().filter(|shed| !shed.dark.is_empty()) {
+        if told.contains(&&*shed.dark) {
+            continue;
+        }
+        told.push(&shed.dark);
+        let alike = all.iter().filter(|other| other.dark == shed.dark);
+        let policies: Vec<&str> = alike.map(|shed| shed::word(shed.policy)).collect();
+        let load = |name: &Name| supply.loads.iter().find(|load| load.device == *name);
+        let loads: Vec<&Load> = shed.dark.iter().filter_map(load).collect();
+        let lost = impact::lost(&loads, &request.cluster);
+        let names: Vec<&str> = shed.dark.iter().map(|name| &**name).collect();
+        let mut message = format!(
+            "in the worst case {} go dark by {}",
+            names.join(", "),
+            policies.join(", ")
+        );
+        if !lost.is_empty() {
+            message.push_str(&format!(": {}", lost.join("; ")));
+        }
+        if supply.policy == Some(ShedPolicy::Retry) {
+            message
+                .push_str("; the switch tries again every few seconds, so they may go on and off");
+        }
+        notices.each(
+            Finding::warning("poe-goes-dark", &*supply.name, message)
+                .evidence(json!({"policies": policies, "dark": shed.dark, "lost": lost})),
+        );
     }
-    if shed.policy == ShedPolicy::Retry {
-        message.push_str("; the switch tries again every few seconds, so they may go on and off");
-    }
-    notices.each(
-        Finding::warning("poe-goes-dark", &*supply.name, message)
-            .evidence(json!({"policy": shed.policy, "dark": shed.dark, "lost": lost})),
-    );
 }
 
 /// What is worth knowing about the order itself.

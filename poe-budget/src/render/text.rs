@@ -4,6 +4,7 @@ use crate::answer::{Answer, Case, PortAnswer, QuestionAnswer, Side, SwitchAnswer
 use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::{Verdict, findings_text};
+use cluster::finding::Severity;
 use cluster::inventory::Allocation;
 use std::fmt::Write;
 
@@ -17,7 +18,7 @@ const IN_FULL: usize = 4;
 /// The whole answer.
 pub fn text(verdict: &Verdict<Answer>) -> String {
     let answer = &verdict.answer;
-    let mut out = headline(verdict.ok, answer.headroom_w);
+    let mut out = headline(verdict);
     if let Some(question) = &answer.question {
         out.push_str(&asked(question));
     }
@@ -35,14 +36,37 @@ pub fn text(verdict: &Verdict<Answer>) -> String {
     out
 }
 
-fn headline(ok: bool, headroom: Option<Milliwatts>) -> String {
-    let word = if ok { "yes" } else { "no" };
-    match headroom {
+/// Yes, no, or not known yet, and the worst case.
+fn headline(verdict: &Verdict<Answer>) -> String {
+    let errors = || {
+        verdict
+            .findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+    };
+    let unknown = |id: &str| matches!(id, "poe-allocation-unknown" | "poe-budget-unknown");
+    let word = match verdict.ok {
+        true => "yes",
+        false if errors().all(|finding| unknown(finding.id)) => "unknown",
+        false => "no",
+    };
+    match verdict.answer.headroom_w {
         None => format!("{word}: no switch\n"),
         Some(headroom) if headroom < Milliwatts::ZERO => {
-            format!("{word}: {} W too much in the worst case\n", -headroom)
+            format!("{word}: in the worst case {} W too much\n", -headroom)
         }
-        Some(headroom) => format!("{word}: {headroom} W to spare in the worst case\n"),
+        Some(headroom) if verdict.ok => {
+            format!("{word}: {headroom} W to spare in the worst case\n")
+        }
+        Some(headroom) => {
+            let ids: Vec<&str> = errors().map(|finding| finding.id).collect();
+            let why = match ids.as_slice() {
+                [first] => (*first).to_owned(),
+                [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+                [] => String::new(),
+            };
+            format!("{word}: {why}, with {headroom} W to spare in the worst case\n")
+        }
     }
 }
 
@@ -69,7 +93,10 @@ fn asked(question: &QuestionAnswer) -> String {
     );
     let watts = |watts: Option<Milliwatts>| watts.map_or("-".to_owned(), |w| format!("{w} W"));
     let signed = |watts: Option<Milliwatts>| {
-        watts.map_or("-".to_owned(), |w| format!("{:+.1} W", w.watts() + 0.0))
+        watts.map_or("-".to_owned(), |w| match w {
+            Milliwatts::ZERO => "none".to_owned(),
+            _ => format!("{:+.1} W", w.watts()),
+        })
     };
     let difference = &question.difference;
     for (name, without, with, difference) in [
@@ -126,9 +153,9 @@ fn in_full(switch: &SwitchAnswer) -> String {
     for case in &switch.cases {
         out.push_str(&case_line(case));
     }
-    let _ = writeln!(
-        out,
-        "\n  port  device            class   limit    boot    idle typical  stress  at device"
+    out.push_str("\n  watts at each port, and the voltage at the device\n");
+    out.push_str(
+        "  port  device            class   limit    boot    idle typical  stress   voltage\n",
     );
     for port in &switch.ports {
         out.push_str(&port_line(port));
