@@ -65,7 +65,7 @@ pub fn cluster(request: &Request<'_>, notices: &mut Notices) {
 fn little(supply: &Supply<'_>, worst: &Case, notices: &mut Notices) {
     notices.once("poe-little-headroom", "", &supply.name, || {
         let message = format!(
-            "{} W of {} W are left in the worst case: less than the figures are exact",
+            "{} W of {} W are left in the worst case: less than a tenth, and the figures are not that exact",
             worst.headroom_w, worst.budget_w
         );
         Finding::warning("poe-little-headroom", &*supply.name, message)

@@ -10,8 +10,9 @@ use std::fmt::Write;
 
 /// The width of everything.
 const COLUMNS: usize = 80;
-/// The width of a bar.
+/// The width of a bar in a switch's own table, and in the list of many switches.
 const BAR: usize = 24;
+const SHORT_BAR: usize = 14;
 /// More switches than this get a line each.
 const IN_FULL: usize = 4;
 
@@ -151,14 +152,14 @@ fn in_full(switch: &SwitchAnswer) -> String {
     );
     let _ = writeln!(out, "  scenario  counted   budget    demand  headroom");
     for case in &switch.cases {
-        out.push_str(&case_line(case));
+        push_line(&mut out, &case_line(case));
     }
     out.push_str("\n  watts at each port, and the voltage at the device\n");
     out.push_str(
-        "  port  device            class   limit    boot    idle typical  stress   voltage\n",
+        "  port  device          class   limit    boot    idle typical  stress   voltage\n",
     );
     for port in &switch.ports {
-        out.push_str(&port_line(port));
+        push_line(&mut out, &port_line(port));
     }
     if switch.shed.iter().any(|shed| !shed.order.is_empty()) {
         out.push_str("\n  dark first, by policy\n");
@@ -176,23 +177,23 @@ fn case_line(case: &Case) -> String {
         Allocation::Class => "class",
     };
     format!(
-        "  {:<8}  {counted:<5}  {:>7} W {:>7} W {:>7} W  {}\n",
+        "  {:<8}  {counted:<5}  {:>7} W {:>7} W {:>7} W  {}",
         case.scenario.as_str(),
         case.budget_w,
         case.demand_w,
         case.headroom_w,
-        bar(case.demand_w, case.budget_w)
+        bar(case.demand_w, case.budget_w, BAR)
     )
 }
 
 /// The part of the budget that is used; what is over it stands behind the mark.
-fn bar(demand: Milliwatts, budget: Milliwatts) -> String {
+fn bar(demand: Milliwatts, budget: Milliwatts, width: usize) -> String {
     let part = demand.watts() / budget.watts().max(f64::MIN_POSITIVE);
     if part > 1.0 {
-        return format!("{}!", "#".repeat(BAR));
+        return format!("{}!", "#".repeat(width));
     }
-    let filled = (part * BAR as f64).round() as usize;
-    format!("{}{}", "#".repeat(filled), ".".repeat(BAR - filled))
+    let filled = (part * width as f64).round() as usize;
+    format!("{}{}", "#".repeat(filled), ".".repeat(width - filled))
 }
 
 fn port_line(port: &PortAnswer) -> String {
@@ -203,9 +204,9 @@ fn port_line(port: &PortAnswer) -> String {
         format!("{:.1} V", volts.0 as f64 / 1000.0)
     });
     format!(
-        "  {:>4}  {:<16}  {class:>5} {:>7} {:>7} {:>7} {:>7} {:>7}  {volts:>9}\n",
+        "  {:>4}  {:<14}  {class:>5} {:>7} {:>7} {:>7} {:>7} {:>7}  {volts:>9}",
         port.port,
-        cut(&port.device, 16),
+        cut(&port.device, 14),
         port.limit_w,
         port.pse_w.boot,
         port.pse_w.idle,
@@ -229,21 +230,25 @@ fn in_lines(switches: &[SwitchAnswer]) -> String {
             worst.budget_w,
             worst.demand_w,
             worst.headroom_w,
-            &bar(worst.demand_w, worst.budget_w)
+            bar(worst.demand_w, worst.budget_w, SHORT_BAR)
         );
-        out.extend(line.chars().take(COLUMNS));
-        out.push('\n');
+        push_line(&mut out, &line);
     }
     out
 }
 
+/// A line of a table; numbers beyond reason may not push it over the width.
+fn push_line(out: &mut String, line: &str) {
+    out.extend(line.chars().take(COLUMNS));
+    out.push('\n');
+}
+
 /// A name in at most `width` columns.
 fn cut(name: &str, width: usize) -> String {
-    if name.len() <= width {
+    if name.chars().count() <= width {
         return name.to_owned();
     }
-    // Names are RFC 1123 labels: one byte is one column.
-    format!("{}~", &name[..width - 1])
+    name.chars().take(width - 1).chain(['~']).collect()
 }
 
 /// Words behind `lead`, broken between words to the width and indented as `lead` is long.
@@ -253,6 +258,7 @@ fn list<'a>(out: &mut String, lead: &str, words: impl Iterator<Item = &'a str>) 
     let mut words = words.peekable();
     while let Some(word) = words.next() {
         let comma = if words.peek().is_some() { "," } else { "" };
+        let word = cut(word, COLUMNS - lead.len() - comma.len());
         let width = word.chars().count() + comma.len();
         if column > lead.len() && column + 1 + width > COLUMNS {
             let _ = write!(out, "\n{}", " ".repeat(lead.len()));
