@@ -10,6 +10,8 @@ const COPPER_OHM_M: f64 = 1.7241e-8;
 const PER_DEGREE: f64 = 0.00393;
 /// The temperatures in degrees Celsius between which that change is taken as constant.
 pub const LINEAR_C: std::ops::RangeInclusive<f64> = -60.0..=150.0;
+/// More than any cable has, in ohms.
+const MOST_OHMS: f64 = 1e9;
 /// The temperature where none is declared, in degrees Celsius.
 pub const DEFAULT_C: f64 = 20.0;
 
@@ -20,7 +22,9 @@ pub const DEFAULT_C: f64 = 20.0;
 pub fn loop_ohms(cable: &Cable, pairs: u8, temperature_c: f64) -> f64 {
     let one_way = conductor_ohms(cable.awg.get()) * cable.length_m.0;
     let warm = one_way * (1.0 + PER_DEGREE * (temperature_c - 20.0));
-    if pairs == 4 { warm / 2.0 } else { warm }
+    let ohms = if pairs == 4 { warm / 2.0 } else { warm };
+    // Beyond that nothing flows anyway, and no length makes a number that is not finite.
+    ohms.min(MOST_OHMS)
 }
 
 /// Resistance of a conductor at 20 °C in ohms per metre: attested, else from its diameter (ASTM B258).

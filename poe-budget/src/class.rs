@@ -36,18 +36,12 @@ pub fn needs_four_pairs(class: PoeClass) -> bool {
 }
 
 /// The class of a device that declares none: 0, as the standard has it, or the smallest that covers its draw.
-pub fn fallback(draw: Milliwatts) -> PoeClass {
-    let covers = |class: &PoeClass| draw <= allowed(*class);
-    let classes = [0, 4, 5, 6, 7, 8].into_iter();
-    let mut known = classes.filter_map(|number: u64| PoeClass::try_from(number).ok());
-    let mut last = None;
-    known
-        .find(|class| {
-            last = Some(*class);
-            covers(class)
-        })
-        .or(last)
-        .unwrap_or_else(|| unreachable!("the list of classes is not empty"))
+///
+/// Never `None`: the table ends with the last class.
+pub fn fallback(draw: Milliwatts) -> Option<PoeClass> {
+    let covers = |number: &u8| draw.0 <= PD[usize::from(*number)];
+    let number = [0, 4, 5, 6, 7].into_iter().find(covers).unwrap_or(8);
+    PoeClass::try_from(u64::from(number)).ok()
 }
 
 /// What a standard allows.
@@ -89,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_undeclared_class_covers_the_draw() {
-        let class = |watts: f64| fallback(Milliwatts::nearest(watts)).get();
+        let class = |watts: f64| fallback(Milliwatts::nearest(watts)).unwrap().get();
         assert_eq!(class(0.0), 0);
         assert_eq!(class(4.6), 0);
         assert_eq!(class(12.95), 0);

@@ -120,7 +120,9 @@ pub fn load(
     };
     let highest = draw.get(draw.highest());
     let powered = known.basis != Basis::None && highest > Milliwatts::ZERO;
-    let class = powered.then(|| class.unwrap_or_else(|| class::fallback(highest)));
+    let class = class
+        .or_else(|| class::fallback(highest))
+        .filter(|_| powered);
     let class_minimum = class.map_or(0.0, class::minimum_v);
     Ok(Load {
         port: port.port.get(),

@@ -276,18 +276,19 @@ fn no_port(request: &Request<'_>, device: &Add, headroom: Option<Milliwatts>) ->
 
 /// A device of which only the draw is known.
 fn load(device: &Add, port: u16) -> Load {
-    let class = class::fallback(device.draw);
+    let powered = device.draw > Milliwatts::ZERO;
+    let class = class::fallback(device.draw).filter(|_| powered);
     Load {
         port,
         device: device.name.as_str().into(),
         priority: crate::demand::LOWEST_PRIORITY,
         limit: None,
-        class: (device.draw > Milliwatts::ZERO).then_some(class),
+        class,
         draw: Given::Device(PerScenario::same(device.draw)),
         basis: Basis::Document,
         confidence: None,
         cable: None,
-        minimum_v: class::minimum_v(class),
+        minimum_v: class.map_or(0.0, class::minimum_v),
         hat: None,
         usb_over: None,
         lacks_hat: false,

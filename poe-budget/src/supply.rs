@@ -8,6 +8,9 @@ use crate::watts::Milliwatts;
 use cluster::invalid::Invalid;
 use cluster::inventory::{Allocation, PoeStandard, ShedPolicy, Switch};
 
+/// What a port may carry, in volts: from passive PoE's lowest up to the limit of safe extra-low voltage (IEC 62368-1).
+const VOLTS: std::ops::RangeInclusive<f64> = 10.0..=60.0;
+
 /// A switch and what hangs on it.
 #[derive(Debug)]
 pub struct Supply<'c> {
@@ -61,6 +64,11 @@ impl<'c> Supply<'c> {
         let ambient_c = switch.ambient_c.map(|ambient| ambient.0);
         if let Some(ambient_c) = ambient_c {
             check_temperature(ambient_c, || format!("{path}.ambient_c"))?;
+        }
+        if let Some(volts) = switch.voltage_v.filter(|volts| !VOLTS.contains(&volts.0)) {
+            let (low, high) = (VOLTS.start(), VOLTS.end());
+            let problem = format!("expected {low} to {high} volts, found {}", volts.0);
+            return Err(Invalid::new(format!("{path}.voltage_v"), problem));
         }
         Ok(Self {
             name: switch.name.as_str().into(),

@@ -403,6 +403,11 @@ fn bad_documents_are_65_with_the_path() {
             "nodes[2].hat_efficiency: invalid value",
         ),
         (
+            "/switches/0/voltage_v",
+            json!(230),
+            "switches[0].voltage_v: expected 10 to 60 volts, found 230",
+        ),
+        (
             "/switches/0/ports/0/class",
             json!(9),
             "switches[0].ports[0].class: invalid value",
@@ -427,6 +432,23 @@ fn bad_documents_are_65_with_the_path() {
             .contains("switches[0].budget_w: number out of range"),
         "{}",
         outcome.stderr
+    );
+}
+
+/// However long the cable: a finding and finite numbers.
+#[test]
+fn a_cable_to_the_moon_is_a_finding() {
+    let draw = json!({"boot": 0, "idle": 0, "typical": 5, "stress": 5});
+    let mut document = with("/switches/0/ports/0/cable/length_m", json!(1e308));
+    document["switches"][0]["ports"][0]["draw_w"] = draw;
+    let (answer, code) = answer(&[], &document);
+    assert_eq!(
+        (code, ids(&answer, "error")),
+        (3, vec!["poe-cable-collapse".to_owned()])
+    );
+    assert_eq!(
+        answer["switches"][0]["ports"][0]["pse_w"]["stress"],
+        json!(5)
     );
 }
 

@@ -71,69 +71,57 @@ fn headline(verdict: &Verdict<Answer>) -> String {
     }
 }
 
+/// The two sides of a question and what lies between them.
 fn asked(question: &QuestionAnswer) -> String {
+    let (without, with, difference) = (&question.without, &question.with, &question.difference);
     let mut out = String::from("\n");
     list(
         &mut out,
         "asked: ",
         question.asked.iter().map(String::as_str),
     );
-    let _ = writeln!(
-        out,
-        "  {:<10}{:>12}{:>12}{:>12}",
-        "", "without", "with", "difference"
-    );
-    let word = |side: &Side| if side.ok { "yes" } else { "no" };
-    let (without, with) = (&question.without, &question.with);
-    let _ = writeln!(
-        out,
-        "  {:<10}{:>12}{:>12}",
-        "answer",
-        word(without),
-        word(with)
-    );
-    let watts = |watts: Option<Milliwatts>| watts.map_or("-".to_owned(), |w| format!("{w} W"));
-    let signed = |watts: Option<Milliwatts>| {
-        watts.map_or("-".to_owned(), |w| match w {
-            Milliwatts::ZERO => "none".to_owned(),
-            _ => format!("{:+.1} W", w.watts()),
-        })
+    let mut row = |name: &str, cells: [&str; 3]| {
+        let [without, with, difference] = cells;
+        let line = format!("  {name:<10}{without:>12}{with:>12}{difference:>12}");
+        let _ = writeln!(out, "{}", line.trim_end());
     };
-    let difference = &question.difference;
-    for (name, without, with, difference) in [
-        (
-            "headroom",
-            without.headroom_w,
-            with.headroom_w,
-            difference.headroom_w,
-        ),
-        (
-            "demand",
-            Some(without.demand_w),
-            Some(with.demand_w),
-            Some(difference.demand_w),
-        ),
-    ] {
-        let (without, with) = (watts(without), watts(with));
-        let _ = writeln!(
-            out,
-            "  {name:<10}{without:>12}{with:>12}{:>12}",
-            signed(difference)
-        );
-    }
-    for (word, findings) in [
-        ("new: ", &difference.new_findings),
-        ("gone: ", &difference.gone_findings),
+    let word = |side: &Side| if side.ok { "yes" } else { "no" };
+    row("", ["without", "with", "difference"]);
+    row("answer", [word(without), word(with), ""]);
+    let cells = [
+        watts(without.headroom_w),
+        watts(with.headroom_w),
+        change(difference.headroom_w),
+    ];
+    row("headroom", cells.each_ref().map(String::as_str));
+    let (before, after) = (Some(without.demand_w), Some(with.demand_w));
+    let cells = [
+        watts(before),
+        watts(after),
+        change(Some(difference.demand_w)),
+    ];
+    row("demand", cells.each_ref().map(String::as_str));
+    for (lead, findings) in [
+        ("  new: ", &difference.new_findings),
+        ("  gone: ", &difference.gone_findings),
     ] {
         if !findings.is_empty() {
-            list(
-                &mut out,
-                &format!("  {word}"),
-                findings.iter().map(String::as_str),
-            );
+            list(&mut out, lead, findings.iter().map(String::as_str));
         }
     }
     out
+}
+
+fn watts(watts: Option<Milliwatts>) -> String {
+    watts.map_or("-".to_owned(), |watts| format!("{watts} W"))
+}
+
+fn change(watts: Option<Milliwatts>) -> String {
+    match watts {
+        None => "-".to_owned(),
+        Some(Milliwatts::ZERO) => "none".to_owned(),
+        Some(watts) => format!("{:+.1} W", watts.watts()),
+    }
 }
 
 fn in_full(switch: &SwitchAnswer) -> String {
