@@ -42,11 +42,22 @@ made() {
       fi
       chmod 755 "$tmp"
       mv -T "$tmp" "$cache/$name"
+      # Earlier ones that nobody has asked for in two weeks.
+      find "$cache" -maxdepth 1 -name "${name%-*}-????????????????" -mtime +14 -exec rm -rf {} +
     fi
     exec {lock}>&-
   fi
   printf '%s\n' "$cache/$name"
 }
+
+# in_use LINK: the folder that the link names, kept from being cleared away.
+in_use() {
+  readlink -f "$1"
+  touch "$1/"
+}
+
+# point LINK FOLDER: at once, so that nobody finds it missing.
+point() { ln -sfn "$2" "$1.$$" && mv -T "$1.$$" "$1"; }
 
 # private_apt ARCH[,ARCH] [PACKAGE…]: defines apt_get, apt_cache for these
 # architectures, with lists and a status file of their own: the host need not know
