@@ -1,4 +1,8 @@
 //! Test harness: programs seen from outside, and tests that need a real part.
 
+pub mod machine;
 pub mod program;
+mod require;
 pub mod tools;
+
+pub use require::require;

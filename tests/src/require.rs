@@ -1,0 +1,48 @@
+//! What a test needs beyond cargo: there, or said loudly to be missing.
+
+use anyhow::{Result, bail};
+use std::io::Write;
+
+/// Whether all `programs` are found on `PATH`. Where one is not: an error under `CI=true`, otherwise
+/// `false` and a `SKIPPED` on standard error that the test runner does not swallow.
+///
+/// ```no_run
+/// # fn main() -> anyhow::Result<()> {
+/// if !cluster_tests::require(&["qemu-system-x86_64", "sfdisk"])? {
+///     return Ok(());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// A program is missing under `CI=true`.
+pub fn require(programs: &[&str]) -> Result<bool> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let found = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
+    let missing: Vec<&str> = programs.iter().copied().filter(|p| !found(p)).collect();
+    if missing.is_empty() {
+        return Ok(true);
+    }
+    let why = format!(
+        "{} not found; scripts/setup installs it",
+        missing.join(", ")
+    );
+    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+        bail!("{why}");
+    }
+    skipped(&why)?;
+    Ok(false)
+}
+
+/// Straight to standard error: what goes through the print macros is only shown for a test that failed.
+fn skipped(why: &str) -> Result<()> {
+    let thread = std::thread::current();
+    writeln!(
+        std::io::stderr(),
+        "SKIPPED: {}: {why}",
+        thread.name().unwrap_or("?")
+    )?;
+    Ok(())
+}
