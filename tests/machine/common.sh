@@ -2,6 +2,8 @@
 # tree, and an apt of our own that touches nothing of the host's.
 # shellcheck shell=bash
 
+# mkfs and depmod are here, and not on everybody's PATH.
+PATH=$PATH:/usr/sbin:/sbin
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cloud-at-home
 
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -71,7 +73,9 @@ private_apt() {
   for p; do
     printf 'Package: %s\nStatus: install ok installed\nVersion: 999\nArchitecture: all\nMulti-Arch: allowed\n\n' "$p"
   done >"$home/status"
-  apt_options=(-qq -o "APT::Architecture=${archs%%,*}" -o "APT::Architectures=$archs"
+  # The host's own clean-up hooks would clean the host.
+  printf '#clear %s;\n' APT::Update::{Pre,Post}-Invoke{,-Success} DPkg::{Pre,Post}-Invoke >"$home/config"
+  apt_options=(-qq -c "$home/config" -o "APT::Architecture=${archs%%,*}" -o "APT::Architectures=$archs"
     -o "Dir::State=$home" -o "Dir::State::Lists=$home/lists" -o "Dir::State::status=$home/status"
     -o "Dir::Cache=$home" -o "Dir::Cache::archives=$home/archives"
     -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Languages=none)

@@ -5,4 +5,4 @@ pub mod program;
 mod require;
 pub mod tools;
 
-pub use require::require;
+pub use require::{host, require};

@@ -1,7 +1,9 @@
 //! What a test needs beyond cargo: there, or said loudly to be missing.
 
 use anyhow::{Result, bail};
+use std::ffi::OsString;
 use std::io::Write;
+use std::process::Command;
 
 /// Whether all `programs` are found on `PATH`. Where one is not: an error under `CI=true`, otherwise
 /// `false` and a `SKIPPED` on standard error that the test runner does not swallow.
@@ -18,7 +20,7 @@ use std::io::Write;
 /// # Errors
 /// A program is missing under `CI=true`.
 pub fn require(programs: &[&str]) -> Result<bool> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = search_path();
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let found = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
     let missing: Vec<&str> = programs.iter().copied().filter(|p| !found(p)).collect();
@@ -34,6 +36,19 @@ pub fn require(programs: &[&str]) -> Result<bool> {
     }
     skipped(&why)?;
     Ok(false)
+}
+
+/// A command for a program of the host that may stand in `sbin`, which is not on everybody's `PATH`.
+pub fn host(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", search_path());
+    command
+}
+
+fn search_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
 }
 
 /// Straight to standard error: what goes through the print macros is only shown for a test that failed.

@@ -4,9 +4,8 @@ use anyhow::{Context, Result, ensure};
 use cluster_tests::machine::{
     Card, CrashStates, Disk, Entry, Extent, Kind, PROGRAMS, State, WriteLog,
 };
-use cluster_tests::require;
+use cluster_tests::{host, require};
 use std::path::Path;
-use std::process::Command;
 use tempfile::TempDir;
 
 /// The usual card, and a small file system of its own to write to.
@@ -20,7 +19,7 @@ start=2629632, size=32768, type=83
 /// Makes sure of ten files, one after the other, and says so between the writes.
 const WORK: &str = r#"
 set -e
-mkfs.ext4 -q -F ${CARD}*3
+mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 ${CARD}*3
 mount ${CARD}*3 /mnt
 mark made
 for n in 1 2 3 4 5 6 7 8 9 10; do
@@ -87,7 +86,7 @@ impl Recorded {
             if self.log.mark(&n.to_string())? >= position {
                 break;
             }
-            let cat = Command::new("debugfs")
+            let cat = host("debugfs")
                 .args(["-R", &format!("cat /{n}")])
                 .arg(image)
                 .output()?;
@@ -100,11 +99,11 @@ impl Recorded {
 
 /// What a boot does: replay the journal and repair what is safe. 1 is "errors corrected".
 fn recover(image: &Path) -> Result<()> {
-    let fsck = Command::new("e2fsck").arg("-p").arg(image).output()?;
+    let fsck = host("e2fsck").arg("-p").arg(image).output()?;
     let code = fsck.status.code();
     let text = String::from_utf8_lossy(&fsck.stdout);
     ensure!(matches!(code, Some(0 | 1)), "e2fsck -p: {code:?}: {text}");
-    let again = Command::new("e2fsck").arg("-fn").arg(image).output()?;
+    let again = host("e2fsck").arg("-fn").arg(image).output()?;
     ensure!(again.status.success(), "not clean after e2fsck -p");
     Ok(())
 }

@@ -89,6 +89,12 @@ impl<'card> Boot<'card> {
         self.option("--kill-after", delay.as_millis().to_string())
     }
 
+    /// Power cut this long after the script wrote this line; it is seen within 0.2 seconds.
+    #[must_use]
+    pub fn kill_after_line(self, line: &str, delay: Duration) -> Self {
+        self.option("--kill-on", line).kill_after(delay)
+    }
+
     /// Each write to the card recorded in this file, for [`super::WriteLog`].
     #[must_use]
     pub fn record(self, log: &Path) -> Self {

@@ -1,6 +1,7 @@
 //! Card images.
 
 use super::{Boot, Kind, run, script};
+use crate::host;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs::File;
@@ -104,7 +105,7 @@ impl Card {
     /// # Errors
     /// There is no such partition.
     pub fn partition(&self, number: usize) -> Result<Extent> {
-        let table = run(Command::new("sfdisk").arg("-J").arg(self.path()))?;
+        let table = run(host("sfdisk").arg("-J").arg(self.path()))?;
         let table: Value =
             serde_json::from_slice(&table).context("reading the table of sfdisk -J")?;
         let image = self.path().display().to_string();
