@@ -16,8 +16,7 @@
 //! # }
 //! ```
 //!
-//! A boot takes about five seconds, so a test file boots once for many checks and keeps the answer in a
-//! `static` [`std::sync::LazyLock`]. The work is done by the shell scripts in `tests/machine`, which a
+//! A boot takes about five seconds, so a test file boots once for many checks ([`Shared`]). The work is done by the shell scripts in `tests/machine`, which a
 //! person runs by hand just as well (`tests/README.md`).
 
 mod answer;
@@ -33,7 +32,7 @@ pub use crash::{CrashStates, State};
 pub use write_log::{Entry, WriteLog};
 
 use crate::tools;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -54,6 +53,47 @@ impl Kind {
             Self::Pc => "pc",
             Self::Pi => "pi",
         }
+    }
+}
+
+/// One boot for all tests of a file, which ask for it in any order.
+///
+/// ```no_run
+/// use cluster_tests::machine::{Card, Kind, Shared};
+///
+/// static PI: Shared = Shared::new(|| {
+///     let card = Card::new(Kind::Pi).make()?;
+///     card.boot("shared").check("kernel", "uname -r").run()
+/// });
+/// # fn main() -> anyhow::Result<()> {
+/// PI.answer()?.check("kernel")?.success()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Shared {
+    boot: fn() -> Result<Answer>,
+    answer: OnceLock<std::result::Result<Answer, String>>,
+}
+
+impl Shared {
+    /// Nothing is booted before the first [`Shared::answer`].
+    pub const fn new(boot: fn() -> Result<Answer>) -> Self {
+        Self {
+            boot,
+            answer: OnceLock::new(),
+        }
+    }
+
+    /// The answer of the one boot.
+    ///
+    /// # Errors
+    /// It failed; each who asks is told so.
+    pub fn answer(&self) -> Result<&Answer> {
+        let answer = self
+            .answer
+            .get_or_init(|| (self.boot)().map_err(|e| format!("{e:#}")));
+        answer.as_ref().map_err(|error| anyhow!("{error}"))
     }
 }
 

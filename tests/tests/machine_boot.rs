@@ -1,84 +1,14 @@
-//! The emulated machines themselves: cards, what goes in, what comes back, how a boot ends.
+//! A boot of an emulated machine: what goes in, what comes back, how it ends.
 
 use anyhow::{Result, ensure};
-use cluster_tests::machine::{Answer, Card, GPT, Kind, Outcome, PROGRAMS, Root};
+use cluster_tests::machine::{Answer, Card, Kind, Outcome, PROGRAMS, Root};
 use cluster_tests::require;
 use std::time::{Duration, Instant};
-
-const KINDS: [Kind; 2] = [Kind::Pc, Kind::Pi];
 
 /// Bytes that no text channel would carry unharmed, and that do not compress.
 fn noise(length: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(3);
     (0..length).map(|_| random.u8(..)).collect()
-}
-
-/// The partitions of `/proc/partitions`, each with its size in KiB.
-fn shown(partitions: &str) -> Vec<(String, u64)> {
-    let card = partitions.lines().filter(|line| line.contains("mmcblk0p"));
-    card.filter_map(|line| {
-        let mut words = line.split_whitespace().skip(2);
-        let size = words.next()?.parse().ok()?;
-        Some((words.next()?.to_owned(), size))
-    })
-    .collect()
-}
-
-/// One boot from this layout, and what it must show.
-fn shows_partitions(kind: Kind, layout: &str, name: &str) -> Result<()> {
-    if !require(PROGRAMS)? {
-        return Ok(());
-    }
-    let card = Card::new(kind).layout(layout).make()?;
-    let answer = card
-        .boot(name)
-        .check("partitions", "cat /proc/partitions")
-        .check("root", "findmnt -no SOURCE,FSTYPE /")
-        .check("boot", "modprobe vfat && mount /dev/mmcblk0p1 /boot/firmware && cat /boot/firmware/cmdline.txt")
-        .check("command line", "cat /proc/cmdline")
-        .run()?;
-    let partitions = answer.check("partitions")?.success()?;
-    let wanted = [("mmcblk0p1", 262_144), ("mmcblk0p2", 1_048_576)];
-    assert_eq!(
-        shown(&partitions),
-        wanted.map(|(name, size)| (name.to_owned(), size))
-    );
-    assert_eq!(
-        answer.check("root")?.success()?.trim_end(),
-        "/dev/mmcblk0p2 ext4"
-    );
-    // What the kernel was started with is what stands on the card.
-    let file = answer.check("boot")?.success()?;
-    let root = file
-        .split_whitespace()
-        .find(|word| word.starts_with("root=PARTUUID="));
-    let line = answer.check("command line")?.success()?;
-    ensure!(root.is_some_and(|root| line.contains(root)), "{file}{line}");
-    Ok(())
-}
-
-#[test]
-#[ignore = "machine: run by scripts/test"]
-fn pc_shows_mbr_partitions() -> Result<()> {
-    shows_partitions(Kind::Pc, cluster_tests::machine::MBR, "mbr")
-}
-
-#[test]
-#[ignore = "machine: run by scripts/test"]
-fn pi_shows_mbr_partitions() -> Result<()> {
-    shows_partitions(Kind::Pi, cluster_tests::machine::MBR, "mbr")
-}
-
-#[test]
-#[ignore = "machine: run by scripts/test"]
-fn pc_shows_gpt_partitions() -> Result<()> {
-    shows_partitions(Kind::Pc, GPT, "gpt")
-}
-
-#[test]
-#[ignore = "machine: run by scripts/test"]
-fn pi_shows_gpt_partitions() -> Result<()> {
-    shows_partitions(Kind::Pi, GPT, "gpt")
 }
 
 /// What a script does with the files that it was given, for [`carries`].
@@ -277,32 +207,4 @@ fn pc_recovers_after_the_power_went() -> Result<()> {
 #[ignore = "machine: run by scripts/test"]
 fn pi_recovers_after_the_power_went() -> Result<()> {
     recovers(Kind::Pi)
-}
-
-#[test]
-#[ignore = "machine: run by scripts/test"]
-fn both_have_what_later_tests_load() -> Result<()> {
-    if !require(PROGRAMS)? {
-        return Ok(());
-    }
-    for kind in KINDS {
-        let card = Card::new(kind).make()?;
-        let answer = card
-            .boot("modules")
-            .check("modules", "modprobe -a ext4 vfat loop overlay xfs btrfs dm-mod dm-flakey dm-log-writes dm-delay")
-            .check("radios", "modprobe mac80211_hwsim radios=2 && iw dev | grep -c Interface")
-            .check("error target", "dmsetup create bad --table '0 8 error' && ! dd if=/dev/mapper/bad of=/dev/null bs=512 count=1")
-            .check(
-                "4Kn",
-                "truncate -s 64M /tmp/d && echo 'start=2048,size=2048' | sfdisk -q /tmp/d && d=$(losetup -b 4096 --show -fP /tmp/d) && blockdev --getss $d",
-            )
-            .check("programs", "for p in sfdisk sgdisk parted mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat e2fsck resize2fs getfattr getfacl dmsetup kmod iw wpa_supplicant hostapd dhcpcd dnsmasq strace; do command -v $p >/dev/null || echo $p; done")
-            .run()?;
-        answer.check("modules")?.success()?;
-        assert_eq!(answer.check("radios")?.success()?, "2\n");
-        answer.check("error target")?.success()?;
-        assert_eq!(answer.check("4Kn")?.success()?, "4096\n");
-        assert_eq!(answer.check("programs")?.success()?, "");
-    }
-    Ok(())
 }
