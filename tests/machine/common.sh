@@ -32,6 +32,8 @@ made() {
     flock "$lock"
     if [[ ! -d $cache/$name ]]; then
       note "making $cache/$name"
+      # Of a builder that was killed: none other is at work under this lock.
+      rm -rf "$cache/.tmp-${name%-*}-"*
       tmp=$(mktemp -d "$cache/.tmp-$name.XXXXXX")
       # A subshell with -e of its own, not a condition: there -e would not count.
       set +e

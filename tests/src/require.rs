@@ -24,6 +24,12 @@ pub fn require(programs: &[&str]) -> Result<bool> {
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let found = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
     let missing: Vec<&str> = programs.iter().copied().filter(|p| !found(p)).collect();
+    let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    verdict(&missing, ci)
+}
+
+/// Whether to go on: with nothing missing, and never silently without.
+fn verdict(missing: &[&str], ci: bool) -> Result<bool> {
     if missing.is_empty() {
         return Ok(true);
     }
@@ -31,7 +37,7 @@ pub fn require(programs: &[&str]) -> Result<bool> {
         "{} not found; scripts/setup installs it",
         missing.join(", ")
     );
-    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+    if ci {
         bail!("{why}");
     }
     skipped(&why)?;
@@ -60,4 +66,16 @@ fn skipped(why: &str) -> Result<()> {
         thread.name().unwrap_or("?")
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_fails_in_ci() {
+        assert!(require(&["sh", "cat"]).unwrap());
+        assert!(verdict(&[], true).unwrap());
+        assert!(verdict(&["no-such"], true).is_err());
+    }
 }
