@@ -110,7 +110,6 @@ pub const PROGRAMS: &[&str] = &[
     "file",
     "jq",
     "mcopy",
-    "mkfs.vfat",
     "modprobe",
     "readelf",
     "setpriv",
