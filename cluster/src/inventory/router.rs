@@ -15,6 +15,9 @@ pub struct Router {
     pub routeros: Option<RouterOs>,
     /// The router's address in the local network. Default: `network.gateway`.
     pub address: Option<IpAddr>,
+    /// Further addresses of the router on local interfaces (another VLAN, a VPN), which stay its own. Default none.
+    #[serde(default)]
+    pub other_addresses: Vec<IpAddr>,
     /// The side of the internet. Default: the interface list `WAN`.
     pub wan: Option<RouterSide>,
     /// The side of the local network. Default: the interface list `LAN`.
@@ -55,7 +58,8 @@ pub struct Exposure {
     pub protocol: Protocol,
     /// The public port, 1 to 65535.
     pub port: PortNumber,
-    /// Where it goes. Default: the first address of `network.load_balancer`.
+    /// Where it goes; for an IPv6 address the port is let through, not translated. Default: the first of `k3s_join`'s
+    /// service addresses, else of `network.load_balancer`.
     pub to_address: Option<IpAddr>,
     /// The port there. Default: the public port.
     pub to_port: Option<PortNumber>,

@@ -1,0 +1,65 @@
+//! A forwarding: one public port and where it goes.
+
+use cluster::inventory::Protocol;
+use cluster::name::Network;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// One public port and where it goes. An IPv6 target is let through on the same port; an IPv4 target is translated to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Forward {
+    /// The name in `expose`, or `NAMESPACE/NAME:PORT` of a Kubernetes service.
+    pub name: String,
+    /// The Kubernetes service, `NAMESPACE/NAME`; `null` for an entry of `expose`.
+    pub service: Option<String>,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The public port.
+    pub port: u16,
+    /// Where it goes.
+    pub to_address: IpAddr,
+    /// The port there.
+    pub to_port: u16,
+    /// Who may connect; empty for everybody.
+    pub sources: Vec<Network>,
+}
+
+impl Forward {
+    /// `tcp/443`: the public port with its protocol.
+    pub fn public(&self) -> String {
+        format!("{}/{}", word(self.protocol), self.port)
+    }
+
+    /// `192.168.11.50:443`, with brackets around an IPv6 address.
+    pub fn target(&self) -> String {
+        match self.to_address {
+            IpAddr::V4(address) => format!("{address}:{}", self.to_port),
+            IpAddr::V6(address) => format!("[{address}]:{}", self.to_port),
+        }
+    }
+}
+
+/// The protocol's name, the same in RouterOS, nftables and Kubernetes' lower case.
+pub fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    }
+}
+
+/// Sources in their shortest form: sorted, none inside another; empty where one of them is everybody.
+pub fn aggregate(sources: impl IntoIterator<Item = ipnet::IpNet>) -> Vec<Network> {
+    let sources: Vec<ipnet::IpNet> = sources.into_iter().map(|net| net.trunc()).collect();
+    let mut shortest = ipnet::IpNet::aggregate(&sources);
+    if shortest.iter().any(|net| net.prefix_len() == 0) {
+        return Vec::new();
+    }
+    shortest.sort_unstable();
+    shortest.into_iter().filter_map(network).collect()
+}
+
+/// The network as the document's type; it has no host bits, so there always is one.
+fn network(net: ipnet::IpNet) -> Option<Network> {
+    Network::try_from(net.to_string()).ok()
+}

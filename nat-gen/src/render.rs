@@ -1,0 +1,9 @@
+//! The renderings: one file for each format.
+
+pub mod metallb;
+pub mod nft;
+pub mod rest;
+pub mod rsc;
+pub mod rsc_remove;
+pub mod text;
+mod yaml;

@@ -1,0 +1,444 @@
+//! The RouterOS script: one `{ }` block that builds beside what is there, swaps one jump for each hook, and clears away.
+//!
+//! `/import` gives every top-level line a scope of its own, so everything stands in one block. It uses what RouterOS 6.2 and 7
+//! both have: menu paths with spaces, `:do … on-error`, no `:onerror`. Interfaces are matched by list, the public address by
+//! its type, so a new one needs no new script.
+
+use crate::firewall::{Firewall, Hook, Role};
+use crate::forward::Forward;
+use crate::routeros::{self, Names, Property, escape, quote};
+use cluster::inventory::{Protocol, RouterOs};
+use std::fmt::Write;
+use std::net::IpAddr;
+
+/// What the script is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Script<'a> {
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// The content.
+    pub firewall: &'a Firewall,
+    /// The forwardings, for connections to changed UDP targets.
+    pub forwards: &'a [Forward],
+    /// The hooks that the router has ([`hooks`]).
+    pub hooks: &'a [Hook],
+    /// Seconds after which an unconfirmed change is undone.
+    pub confirm: Option<u32>,
+    /// Whether UDP connections to a changed target are removed.
+    pub drop_udp: bool,
+}
+
+/// The hooks that a router has. IPv6 is a package of its own in RouterOS 6: where the document has no IPv6 network it may be
+/// missing, and a script that names it would not even be read.
+pub fn hooks(routeros: RouterOs, ipv6: bool) -> Vec<Hook> {
+    let has = |hook: &Hook| *hook != Hook::Forward6 || ipv6 || routeros == RouterOs::V7;
+    Hook::ALL.into_iter().filter(has).collect()
+}
+
+/// The script.
+pub fn script(given: &Script<'_>) -> String {
+    let names = Names::new(given.cluster, given.firewall);
+    let writer = Writer {
+        given,
+        names: &names,
+    };
+    let mut out = writer.head();
+    out.push_str("{\n");
+    for line in writer.block() {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// `find where …` for a hook's jump of any generation.
+pub fn find_jump(hook: Hook, names: &Names) -> String {
+    format!(
+        "{menu} find where chain={chain} and action=jump and jump-target~{pattern}",
+        menu = hook.menu(),
+        chain = quote(hook.chain()),
+        pattern = quote(&names.pattern(&[hook.entry()])),
+    )
+}
+
+/// Properties as a command's parameters, all values quoted.
+fn parameters(properties: &[Property]) -> String {
+    let mut text = String::new();
+    for (name, value) in properties {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " {name}={}", quote(value));
+    }
+    text
+}
+
+/// The name of a variable for a hook. None of them is a property of RouterOS, whose names would win.
+fn variable(kind: &str, hook: Hook) -> String {
+    let letter = hook.entry().letter().to_ascii_uppercase();
+    format!("ng{kind}{letter}")
+}
+
+struct Writer<'a> {
+    given: &'a Script<'a>,
+    names: &'a Names,
+}
+
+impl Writer<'_> {
+    fn head(&self) -> String {
+        let mut out = format!(
+            "# nat-gen: {} ports of cluster {} ({})\n\
+             # Look first:  /import file-name=nat.rsc verbose=yes dry-run\n\
+             # Importing it again changes nothing. It owns the chains ng-{}-* and the jumps to them, nothing else.\n\
+             # FastTrack translates too; connections that are open now keep their former target until they close.\n",
+            self.given.forwards.len(),
+            self.given.cluster,
+            self.names.base(),
+            self.given.cluster,
+        );
+        if self.given.forwards.is_empty() {
+            out.push_str("# Nothing is exposed: this takes away what an earlier import brought.\n");
+        }
+        if let Some(seconds) = self.given.confirm {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "# Undone after {seconds} s unless confirmed:  /system scheduler remove [find name=\"{}\"]",
+                self.names.undo()
+            );
+        }
+        out
+    }
+
+    fn block(&self) -> Vec<String> {
+        let mut lines = self.state();
+        lines.push("  :do {".to_owned());
+        lines.extend(indent(self.build()));
+        lines.extend(indent(self.arm()));
+        lines.extend(indent(self.swap()));
+        lines.push("  } on-error={".to_owned());
+        lines.extend(indent(self.restore()));
+        lines.push("  }".to_owned());
+        lines.extend(self.drop_udp());
+        lines.extend(self.clear());
+        lines.push(format!("  :put {}", quote(&self.done())));
+        lines
+    }
+
+    /// What is there now: jumps, where they lead, and whether a change waits for its confirmation.
+    fn state(&self) -> Vec<String> {
+        let undo = quote(&self.names.undo());
+        let mut lines = vec![format!(
+            "  :local ngUndo [/system scheduler find where name={undo}]"
+        )];
+        for hook in self.given.hooks {
+            let (jumps, old) = (variable("Jump", *hook), variable("Old", *hook));
+            let menu = hook.menu();
+            lines.push(format!(
+                "  :local {jumps} [{}]",
+                find_jump(*hook, self.names)
+            ));
+            lines.push(format!("  :local {old} \"\""));
+            lines.push(format!(
+                "  :if ([:len ${jumps}] > 0) do={{:set {old} [{menu} get [:pick ${jumps} 0] jump-target]}}"
+            ));
+        }
+        lines.push(format!("  :local ngSame {}", self.same()));
+        lines.push(format!(
+            "  :if (([:len $ngUndo] > 0) && ($ngSame = false)) do={{:error {}}}",
+            quote(
+                "nat-gen: an earlier change waits to be confirmed or undone; nothing was changed"
+            )
+        ));
+        lines
+    }
+
+    /// Whether the jumps already lead to this content.
+    fn same(&self) -> String {
+        let each = self.given.hooks.iter().map(|hook| {
+            let old = variable("Old", *hook);
+            let new = quote(&self.names.chain(hook.entry()));
+            if self.given.firewall.uses(*hook) {
+                format!("(${old} = {new})")
+            } else {
+                format!("((${old} = \"\") || (${old} = {new}))")
+            }
+        });
+        format!("({})", each.collect::<Vec<_>>().join(" && "))
+    }
+
+    /// The new chains, where they are not there whole.
+    fn build(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for hook in self.used() {
+            let menu = hook.menu();
+            let counts = hook.roles().iter().map(|role| {
+                let chain = quote(&self.names.chain(*role));
+                let count = self.given.firewall.rules(*role).len();
+                format!("([:len [{menu} find where chain={chain}]] != {count})")
+            });
+            let counts = counts.collect::<Vec<_>>().join(" || ");
+            lines.push(format!("  :if ({counts}) do={{"));
+            lines.push(format!(
+                "    :if (${} = {}) do={{:error {}}}",
+                variable("Old", hook),
+                quote(&self.names.chain(hook.entry())),
+                quote("nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"),
+            ));
+            lines.push(format!("    {}", self.remove_own(hook)));
+            for role in hook.roles() {
+                for rule in self.given.firewall.rules(*role) {
+                    let mut properties = vec![("chain", self.names.chain(*role))];
+                    properties.extend(routeros::rule(rule, &|role| self.names.chain(role)));
+                    lines.push(format!("    {menu} add{}", parameters(&properties)));
+                }
+            }
+            lines.push("  }".to_owned());
+        }
+        lines
+    }
+
+    fn used(&self) -> impl Iterator<Item = Hook> {
+        let hooks = self.given.hooks.iter().copied();
+        hooks.filter(|hook| self.given.firewall.uses(*hook))
+    }
+
+    /// Removes this content's chains of a hook.
+    fn remove_own(&self, hook: Hook) -> String {
+        let menu = hook.menu();
+        let chains = hook
+            .roles()
+            .iter()
+            .map(|role| format!("chain={}", quote(&self.names.chain(*role))));
+        let chains = chains.collect::<Vec<_>>().join(" or ");
+        format!("{menu} remove [{menu} find where {chains}]")
+    }
+
+    /// The scheduler's entry that undoes, before anything is swapped.
+    fn arm(&self) -> Vec<String> {
+        let Some(seconds) = self.given.confirm else {
+            return Vec::new();
+        };
+        vec![format!(
+            "  :if ($ngSame = false) do={{/system scheduler add name={} interval={seconds}s policy=read,write comment={} on-event={}}}",
+            quote(&self.names.undo()),
+            quote("nat-gen: undoes the last import; remove to confirm it"),
+            self.undo_script(),
+        )]
+    }
+
+    /// The undoing script as a quoted string, in which the former targets stand as variables of the importing script.
+    fn undo_script(&self) -> String {
+        let mut out = "\"".to_owned();
+        for hook in self.given.hooks.iter().rev() {
+            let menu = hook.menu();
+            let jumps = find_jump(*hook, self.names);
+            let old = format!("${}", variable("Old", *hook));
+            escape(&mut out, ":do {:if (\"");
+            out.push_str(&old);
+            escape(
+                &mut out,
+                &format!(
+                    "\" = \"\") do={{{menu} remove [{jumps}]}} else={{{menu} set [{jumps}] jump-target=\""
+                ),
+            );
+            out.push_str(&old);
+            escape(&mut out, "\"}} on-error={}; :do {:if (\"");
+            out.push_str(&old);
+            let new = quote(&self.names.chain(hook.entry()));
+            escape(
+                &mut out,
+                &format!(
+                    "\" != {new}) do={{{}}}}} on-error={{}}; ",
+                    self.remove_own(*hook)
+                ),
+            );
+        }
+        let undo = quote(&self.names.undo());
+        escape(
+            &mut out,
+            &format!(
+                "/system scheduler remove [/system scheduler find where name={undo}]; :log warning {}",
+                quote("nat-gen: nobody confirmed the last import; it is undone")
+            ),
+        );
+        out.push('"');
+        out
+    }
+
+    /// One command for each hook leads connections to the new chains; what lets in comes last.
+    fn swap(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for hook in self.given.hooks {
+            let menu = hook.menu();
+            let new = quote(&self.names.chain(hook.entry()));
+            let jumps = variable("Jump", *hook);
+            if self.given.firewall.uses(*hook) {
+                lines.extend(self.add_jump(*hook));
+            }
+            // Without rules the chain is empty, and a jump to it comes straight back.
+            lines.push(format!(
+                "  :if ([:len ${jumps}] > 0) do={{{menu} set [{find} and jump-target!={new}] jump-target={new}}}",
+                find = find_jump(*hook, self.names),
+            ));
+        }
+        lines
+    }
+
+    fn add_jump(&self, hook: Hook) -> Vec<String> {
+        let menu = hook.menu();
+        let jumps = variable("Jump", hook);
+        let add = format!(
+            "{menu} add{}",
+            parameters(&routeros::jump(hook, self.names))
+        );
+        if !hook.first() {
+            return vec![format!("  :if ([:len ${jumps}] = 0) do={{{add}}}")];
+        }
+        // The router's own counters for FastTrack stand before everything as dynamic rules; nothing can be placed before them.
+        let rules = variable("Rules", hook);
+        let chain = quote(hook.chain());
+        vec![
+            format!("  :local {rules} [{menu} find where chain={chain} and dynamic=no]"),
+            format!("  :if ([:len ${jumps}] = 0) do={{"),
+            format!(
+                "    :if ([:len ${rules}] = 0) do={{{add}}} else={{{add} place-before=[:pick ${rules} 0]}}"
+            ),
+            "  }".to_owned(),
+        ]
+    }
+
+    /// Back to what was there, each step for itself, what lets in first.
+    fn restore(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for hook in self.given.hooks.iter().rev() {
+            let menu = hook.menu();
+            let (jumps, old) = (variable("Jump", *hook), variable("Old", *hook));
+            let find = find_jump(*hook, self.names);
+            lines.push(format!(
+                "  :do {{:if (${old} = \"\") do={{{menu} remove [{find}]}} else={{{menu} set ${jumps} jump-target=${old}}}}} on-error={{}}"
+            ));
+            let new = quote(&self.names.chain(hook.entry()));
+            if self.given.firewall.uses(*hook) {
+                lines.push(format!(
+                    "  :do {{:if (${old} != {new}) do={{{}}}}} on-error={{}}",
+                    self.remove_own(*hook)
+                ));
+            }
+        }
+        if self.given.confirm.is_some() {
+            lines.push(format!(
+                "  :do {{:if ($ngSame = false) do={{{}}}}} on-error={{}}",
+                self.remove_undo()
+            ));
+        }
+        let message = "nat-gen: the import failed; what was in force before is in force";
+        lines.push(format!("  :error {}", quote(message)));
+        lines
+    }
+
+    fn remove_undo(&self) -> String {
+        let undo = quote(&self.names.undo());
+        format!("/system scheduler remove [/system scheduler find where name={undo}]")
+    }
+
+    /// Connections to a changed UDP target: they would follow their old translation until they fall silent.
+    fn drop_udp(&self) -> Vec<String> {
+        let udp = self
+            .given
+            .forwards
+            .iter()
+            .filter(|f| f.protocol == Protocol::Udp);
+        let stale: Vec<String> = udp
+            .filter_map(|forward| {
+                let IpAddr::V4(to) = forward.to_address else { return None };
+                let target = format!("^{}:{}$", to.to_string().replace('.', "\\."), forward.to_port);
+                Some(format!(
+                    "    /ip firewall connection remove [/ip firewall connection find where protocol=\"udp\" and dstnat=yes and dst-address~{} and !(reply-src-address~{})]",
+                    quote(&format!(":{}$", forward.port)),
+                    quote(&target),
+                ))
+            })
+            .collect();
+        if !self.given.drop_udp || stale.is_empty() {
+            return Vec::new();
+        }
+        let old = variable("Old", Hook::Dstnat);
+        let mut lines = vec![format!(
+            "  :if ((${old} != \"\") && ($ngSame = false)) do={{:do {{"
+        )];
+        lines.extend(stale);
+        lines.push(format!(
+            "  }} on-error={{:log warning {}}}}}",
+            quote("nat-gen: not all UDP connections to former targets could be removed; they end within three minutes of silence")
+        ));
+        lines
+    }
+
+    /// What earlier imports left. From here on the new content is in force, whatever happens.
+    fn clear(&self) -> Vec<String> {
+        let mut lines = vec![match self.given.confirm {
+            None => "  :do {".to_owned(),
+            // The former chains are what the scheduler would go back to.
+            Some(_) => "  :if (($ngSame = true) && ([:len $ngUndo] = 0)) do={:do {".to_owned(),
+        }];
+        if self.given.confirm.is_none() {
+            lines.push(format!("    {}", self.remove_undo()));
+        }
+        for hook in self.given.hooks {
+            let menu = hook.menu();
+            if !self.given.firewall.uses(*hook) {
+                lines.push(format!(
+                    "    {menu} remove [{}]",
+                    find_jump(*hook, self.names)
+                ));
+            }
+            lines.push(format!(
+                "    {menu} remove [{menu} find where {}]",
+                self.others(hook.roles())
+            ));
+        }
+        let message = quote(
+            "nat-gen: the new rules are in force, but not all old ones could be removed; import again",
+        );
+        let end = if self.given.confirm.is_none() {
+            ""
+        } else {
+            "}"
+        };
+        lines.push(format!(
+            "  }} on-error={{:log warning {message}; :error {message}}}{end}"
+        ));
+        lines
+    }
+
+    /// Our chains of other generations; of this one those that have no rules.
+    fn others(&self, roles: &[Role]) -> String {
+        let mut text = format!("chain~{}", quote(&self.names.pattern(roles)));
+        for role in roles {
+            if !self.given.firewall.rules(*role).is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(text, " and chain!={}", quote(&self.names.chain(*role)));
+            }
+        }
+        text
+    }
+
+    fn done(&self) -> String {
+        let what = format!(
+            "nat-gen: {} ports are forwarded by {}",
+            self.given.forwards.len(),
+            self.names.base()
+        );
+        match self.given.confirm {
+            None => what,
+            Some(seconds) => format!(
+                "{what}; a change is undone after {seconds} s unless you remove the scheduler's entry {}",
+                self.names.undo()
+            ),
+        }
+    }
+}
+
+fn indent(lines: Vec<String>) -> impl Iterator<Item = String> {
+    lines.into_iter().map(|line| format!("  {line}"))
+}

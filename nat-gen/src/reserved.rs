@@ -1,0 +1,155 @@
+//! Ports that a cluster's own parts use, and that nobody on the internet may reach.
+
+use cluster::inventory::Protocol;
+use serde::Deserialize;
+use std::fmt;
+
+/// Ports of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// What `--force-port` calls it.
+    pub name: &'static str,
+    /// What listens there.
+    pub what: &'static str,
+    /// TCP or UDP; `None` for both.
+    pub protocol: Option<Protocol>,
+    /// The first port.
+    pub first: u16,
+    /// The last one.
+    pub last: u16,
+}
+
+impl Reserved {
+    /// Whether a port is one of them.
+    pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
+        self.protocol.is_none_or(|own| own == protocol) && (self.first..=self.last).contains(&port)
+    }
+}
+
+/// `2379-2380`, `6443`.
+impl fmt::Display for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+const fn reserved(
+    name: &'static str,
+    what: &'static str,
+    protocol: Option<Protocol>,
+    first: u16,
+    last: u16,
+) -> Reserved {
+    Reserved {
+        name,
+        what,
+        protocol,
+        first,
+        last,
+    }
+}
+
+/// What K3s listens on at its nodes' addresses (K3s manual, "Requirements", inbound rules).
+pub const K3S: [Reserved; 6] = [
+    reserved(
+        "kubernetes-api",
+        "the Kubernetes API",
+        Some(Protocol::Tcp),
+        6443,
+        6443,
+    ),
+    reserved("etcd", "K3s's etcd", Some(Protocol::Tcp), 2379, 2380),
+    reserved("kubelet", "the kubelet", Some(Protocol::Tcp), 10250, 10250),
+    reserved(
+        "flannel-vxlan",
+        "the pods' network (VXLAN)",
+        Some(Protocol::Udp),
+        8472,
+        8472,
+    ),
+    reserved(
+        "flannel-wireguard",
+        "the pods' network (WireGuard)",
+        Some(Protocol::Udp),
+        51820,
+        51821,
+    ),
+    reserved(
+        "registry-mirror",
+        "K3s's embedded registry mirror",
+        Some(Protocol::Tcp),
+        5001,
+        5001,
+    ),
+];
+
+/// What Gluster listens on: its daemon, and its bricks on random ports since release 10.
+pub const GLUSTER: [Reserved; 2] = [
+    reserved("gluster", "Gluster's daemon", None, 24007, 24008),
+    reserved("gluster", "a Gluster brick", None, 49152, 60999),
+];
+
+/// The names that `--force-port` knows.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = K3S
+        .iter()
+        .chain(&GLUSTER)
+        .map(|reserved| reserved.name)
+        .collect();
+    names.dedup();
+    names
+}
+
+/// gluster-plan's answer, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub struct GlusterPlan {
+    /// The ports that the volumes use.
+    #[serde(default)]
+    pub ports: Vec<GivenPorts>,
+}
+
+/// Ports as another tool writes them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum GivenPorts {
+    /// One port.
+    One(u16),
+    /// `24007` or `49152-60999`, perhaps with a protocol behind a slash.
+    Text(String),
+    /// An object with one port.
+    Port {
+        /// The port.
+        port: u16,
+    },
+    /// An object with a range.
+    Range {
+        /// The first port.
+        #[serde(alias = "from", alias = "start")]
+        first: u16,
+        /// The last port.
+        #[serde(alias = "to", alias = "end")]
+        last: u16,
+    },
+}
+
+impl GivenPorts {
+    /// As reserved ports; `None` where the text is no port.
+    pub fn reserved(&self) -> Option<Reserved> {
+        let (first, last) = match self {
+            Self::One(port) | Self::Port { port } => (*port, *port),
+            Self::Range { first, last } => (*first, *last),
+            Self::Text(text) => {
+                let ports = text
+                    .split('/')
+                    .find(|part| part.starts_with(|c: char| c.is_ascii_digit()))?;
+                let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+                (first.trim().parse().ok()?, last.trim().parse().ok()?)
+            }
+        };
+        Some(reserved("gluster", "a port of Gluster", None, first, last))
+    }
+}
