@@ -17,6 +17,7 @@ pub mod refuse;
 pub mod render;
 pub mod reserved;
 pub mod routeros;
+pub mod rules;
 pub mod selection;
 pub mod services;
 pub mod site;

@@ -5,5 +5,6 @@ pub mod nft;
 pub mod rest;
 pub mod rsc;
 pub mod rsc_remove;
+mod rsc_words;
 pub mod text;
 mod yaml;

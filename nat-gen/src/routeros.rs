@@ -73,7 +73,11 @@ impl Names {
     pub fn pattern(&self, roles: &[Role]) -> String {
         let digits = "[0-9a-f]".repeat(DIGITS);
         let letters: String = roles.iter().map(|role| role.letter()).collect();
-        format!("^ng-{}-{digits}-[{letters}]$", self.cluster)
+        let last = match roles {
+            [_] => letters,
+            _ => format!("[{letters}]"),
+        };
+        format!("^ng-{}-{digits}-{last}$", self.cluster)
     }
 
     /// Whether a chain is one of ours, of any generation: what [`Names::pattern`] says, for reading a router's state.

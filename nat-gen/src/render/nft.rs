@@ -177,7 +177,7 @@ fn port_match(rule: &Rule) -> String {
 
 /// A comment as nft can hold it: it has no escapes, and at most 128 bytes.
 fn plain(comment: &str) -> String {
-    let good = |c: char| c.is_ascii_alphanumeric() || " ,.:/_-".contains(c);
+    let good = |c: char| c.is_ascii_alphanumeric() || " ,.:/_-()'".contains(c);
     comment
         .chars()
         .map(|c| if good(c) { c } else { '_' })

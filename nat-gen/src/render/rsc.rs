@@ -6,7 +6,10 @@
 
 use crate::firewall::{Firewall, Hook, Role};
 use crate::forward::Forward;
-use crate::routeros::{self, Names, Property, escape, quote};
+use crate::render::rsc_words::{
+    declare, find_jump, parameters, remove_all, remove_own, remove_undo, undo_script, variable,
+};
+use crate::routeros::{self, Names, quote};
 use cluster::inventory::{Protocol, RouterOs};
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -50,32 +53,6 @@ pub fn script(given: &Script<'_>) -> String {
     }
     out.push_str("}\n");
     out
-}
-
-/// `find where …` for a hook's jump of any generation.
-pub fn find_jump(hook: Hook, names: &Names) -> String {
-    format!(
-        "{menu} find where chain={chain} and action=jump and jump-target~{pattern}",
-        menu = hook.menu(),
-        chain = quote(hook.chain()),
-        pattern = quote(&names.pattern(&[hook.entry()])),
-    )
-}
-
-/// Properties as a command's parameters, all values quoted.
-fn parameters(properties: &[Property]) -> String {
-    let mut text = String::new();
-    for (name, value) in properties {
-        // Writing to a String cannot fail.
-        let _ = write!(text, " {name}={}", quote(value));
-    }
-    text
-}
-
-/// The name of a variable for a hook. None of them is a property of RouterOS, whose names would win.
-fn variable(kind: &str, hook: Hook) -> String {
-    let letter = hook.entry().letter().to_ascii_uppercase();
-    format!("ng{kind}{letter}")
 }
 
 struct Writer<'a> {
@@ -133,10 +110,8 @@ impl Writer<'_> {
         for hook in self.given.hooks {
             let (jumps, old) = (variable("Jump", *hook), variable("Old", *hook));
             let menu = hook.menu();
-            lines.push(format!(
-                "  :local {jumps} [{}]",
-                find_jump(*hook, self.names)
-            ));
+            lines.extend(declare(*hook, self.names).map(|line| format!("  {line}")));
+            lines.push(format!("  :local {jumps} [{}]", find_jump(*hook)));
             lines.push(format!("  :local {old} \"\""));
             lines.push(format!(
                 "  :if ([:len ${jumps}] > 0) do={{:set {old} [{menu} get [:pick ${jumps} 0] jump-target]}}"
@@ -184,7 +159,7 @@ impl Writer<'_> {
                 quote(&self.names.chain(hook.entry())),
                 quote("nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"),
             ));
-            lines.push(format!("    {}", self.remove_own(hook)));
+            lines.push(format!("    {}", remove_own(hook, self.names)));
             for role in hook.roles() {
                 for rule in self.given.firewall.rules(*role) {
                     let mut properties = vec![("chain", self.names.chain(*role))];
@@ -202,17 +177,6 @@ impl Writer<'_> {
         hooks.filter(|hook| self.given.firewall.uses(*hook))
     }
 
-    /// Removes this content's chains of a hook.
-    fn remove_own(&self, hook: Hook) -> String {
-        let menu = hook.menu();
-        let chains = hook
-            .roles()
-            .iter()
-            .map(|role| format!("chain={}", quote(&self.names.chain(*role))));
-        let chains = chains.collect::<Vec<_>>().join(" or ");
-        format!("{menu} remove [{menu} find where {chains}]")
-    }
-
     /// The scheduler's entry that undoes, before anything is swapped.
     fn arm(&self) -> Vec<String> {
         let Some(seconds) = self.given.confirm else {
@@ -222,47 +186,8 @@ impl Writer<'_> {
             "  :if ($ngSame = false) do={{/system scheduler add name={} interval={seconds}s policy=read,write comment={} on-event={}}}",
             quote(&self.names.undo()),
             quote("nat-gen: undoes the last import; remove to confirm it"),
-            self.undo_script(),
+            undo_script(self.given.hooks, self.names),
         )]
-    }
-
-    /// The undoing script as a quoted string, in which the former targets stand as variables of the importing script.
-    fn undo_script(&self) -> String {
-        let mut out = "\"".to_owned();
-        for hook in self.given.hooks.iter().rev() {
-            let menu = hook.menu();
-            let jumps = find_jump(*hook, self.names);
-            let old = format!("${}", variable("Old", *hook));
-            escape(&mut out, ":do {:if (\"");
-            out.push_str(&old);
-            escape(
-                &mut out,
-                &format!(
-                    "\" = \"\") do={{{menu} remove [{jumps}]}} else={{{menu} set [{jumps}] jump-target=\""
-                ),
-            );
-            out.push_str(&old);
-            escape(&mut out, "\"}} on-error={}; :do {:if (\"");
-            out.push_str(&old);
-            let new = quote(&self.names.chain(hook.entry()));
-            escape(
-                &mut out,
-                &format!(
-                    "\" != {new}) do={{{}}}}} on-error={{}}; ",
-                    self.remove_own(*hook)
-                ),
-            );
-        }
-        let undo = quote(&self.names.undo());
-        escape(
-            &mut out,
-            &format!(
-                "/system scheduler remove [/system scheduler find where name={undo}]; :log warning {}",
-                quote("nat-gen: nobody confirmed the last import; it is undone")
-            ),
-        );
-        out.push('"');
-        out
     }
 
     /// One command for each hook leads connections to the new chains; what lets in comes last.
@@ -278,7 +203,7 @@ impl Writer<'_> {
             // Without rules the chain is empty, and a jump to it comes straight back.
             lines.push(format!(
                 "  :if ([:len ${jumps}] > 0) do={{{menu} set [{find} and jump-target!={new}] jump-target={new}}}",
-                find = find_jump(*hook, self.names),
+                find = find_jump(*hook),
             ));
         }
         lines
@@ -313,7 +238,7 @@ impl Writer<'_> {
         for hook in self.given.hooks.iter().rev() {
             let menu = hook.menu();
             let (jumps, old) = (variable("Jump", *hook), variable("Old", *hook));
-            let find = find_jump(*hook, self.names);
+            let find = find_jump(*hook);
             lines.push(format!(
                 "  :do {{:if (${old} = \"\") do={{{menu} remove [{find}]}} else={{{menu} set ${jumps} jump-target=${old}}}}} on-error={{}}"
             ));
@@ -321,24 +246,19 @@ impl Writer<'_> {
             if self.given.firewall.uses(*hook) {
                 lines.push(format!(
                     "  :do {{:if (${old} != {new}) do={{{}}}}} on-error={{}}",
-                    self.remove_own(*hook)
+                    remove_own(*hook, self.names)
                 ));
             }
         }
         if self.given.confirm.is_some() {
             lines.push(format!(
                 "  :do {{:if ($ngSame = false) do={{{}}}}} on-error={{}}",
-                self.remove_undo()
+                remove_undo(self.names)
             ));
         }
         let message = "nat-gen: the import failed; what was in force before is in force";
         lines.push(format!("  :error {}", quote(message)));
         lines
-    }
-
-    fn remove_undo(&self) -> String {
-        let undo = quote(&self.names.undo());
-        format!("/system scheduler remove [/system scheduler find where name={undo}]")
     }
 
     /// Connections to a changed UDP target: they would follow their old translation until they fall silent.
@@ -382,20 +302,15 @@ impl Writer<'_> {
             Some(_) => "  :if (($ngSame = true) && ([:len $ngUndo] = 0)) do={:do {".to_owned(),
         }];
         if self.given.confirm.is_none() {
-            lines.push(format!("    {}", self.remove_undo()));
+            lines.push(format!("    {}", remove_undo(self.names)));
         }
         for hook in self.given.hooks {
             let menu = hook.menu();
             if !self.given.firewall.uses(*hook) {
-                lines.push(format!(
-                    "    {menu} remove [{}]",
-                    find_jump(*hook, self.names)
-                ));
+                lines.push(format!("    {menu} remove [{}]", find_jump(*hook)));
             }
-            lines.push(format!(
-                "    {menu} remove [{menu} find where {}]",
-                self.others(hook.roles())
-            ));
+            let others = self.but_these(hook.roles());
+            lines.push(format!("    {}", remove_all(*hook, &others)));
         }
         let message = quote(
             "nat-gen: the new rules are in force, but not all old ones could be removed; import again",
@@ -411,16 +326,13 @@ impl Writer<'_> {
         lines
     }
 
-    /// Our chains of other generations; of this one those that have no rules.
-    fn others(&self, roles: &[Role]) -> String {
-        let mut text = format!("chain~{}", quote(&self.names.pattern(roles)));
-        for role in roles {
-            if !self.given.firewall.rules(*role).is_empty() {
-                // Writing to a String cannot fail.
-                let _ = write!(text, " and chain!={}", quote(&self.names.chain(*role)));
-            }
-        }
-        text
+    /// ` and chain!=…` for the chains of this generation that have rules.
+    fn but_these(&self, roles: &[Role]) -> String {
+        let full = roles
+            .iter()
+            .filter(|role| !self.given.firewall.rules(**role).is_empty());
+        let each = full.map(|role| format!(" and chain!={}", quote(&self.names.chain(*role))));
+        each.collect()
     }
 
     fn done(&self) -> String {
