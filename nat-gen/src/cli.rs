@@ -201,11 +201,11 @@ impl Tool for Arguments {
 
 impl Arguments {
     /// Arguments and files as one request.
-    fn request(&self, inventory: &Inventory) -> anyhow::Result<Request> {
+    fn request(&self, inventory: &Inventory) -> anyhow::Result<Request<'_>> {
         let reading = "reading the arguments";
         self.check().context(reading)?;
         Ok(Request {
-            services: self.services.get().cloned(),
+            services: self.services.get().map(Vec::as_slice),
             selection: Selection {
                 select: self.select.clone(),
                 all: self.all,

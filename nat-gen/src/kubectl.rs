@@ -221,11 +221,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
-/// Whether the input begins as kubectl's output does; a cluster document never has `apiVersion` first.
+/// Whether the input begins as kubectl's output does; a cluster document has neither key.
 pub fn looks_like(input: &[u8]) -> bool {
     let body = input.trim_ascii_start();
     let first = body.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
-    first.is_some_and(|first| first.starts_with(b"\"apiVersion\""))
+    ["\"apiVersion\"", "\"kind\""]
+        .iter()
+        .any(|key| first.is_some_and(|first| first.starts_with(key.as_bytes())))
 }
 
 /// The services in kubectl's output, with their positions in its list. Other kinds of objects are passed over.

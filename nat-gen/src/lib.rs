@@ -40,9 +40,9 @@ use std::net::IpAddr;
 
 /// What is asked for, after arguments and files were read.
 #[derive(Debug, Default)]
-pub struct Request {
+pub struct Request<'a> {
     /// What `kubectl get svc -A -o json` printed; `None` where the document's `expose` counts.
-    pub services: Option<Vec<u8>>,
+    pub services: Option<&'a [u8]>,
     /// Which services.
     pub selection: Selection,
     /// Names of reserved ports that may be exposed.
@@ -71,7 +71,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// Input that is not valid.
-pub fn answer(input: &Input<'_>, request: &Request) -> anyhow::Result<(Answer, Vec<Finding>)> {
+pub fn answer(input: &Input<'_>, request: &Request<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let site = Site::read(&input.inventory).context("reading the document")?;
     match &request.purpose {
         Purpose::Remove => return Ok(plan::plan(Vec::new(), Vec::new(), site, &[])),
@@ -102,11 +102,11 @@ pub fn answer(input: &Input<'_>, request: &Request) -> anyhow::Result<(Answer, V
 /// What is to be forwarded, from kubectl's services or from the document.
 fn forwards(
     input: &Input<'_>,
-    request: &Request,
+    request: &Request<'_>,
     site: &Site,
 ) -> anyhow::Result<(Vec<Forward>, Vec<Finding>)> {
     let expose = &input.inventory.expose;
-    let Some(printed) = &request.services else {
+    let Some(printed) = request.services else {
         let mut findings = Vec::new();
         let default = default_target(input.document, site, &mut findings)?;
         let (forwards, more) = expose::forwards(expose, default);
@@ -153,7 +153,7 @@ fn default_target(
 /// The ports that nobody on the internet may reach, without those that were forced.
 fn reserved(
     document: &Document,
-    request: &Request,
+    request: &Request<'_>,
     site: &Site,
     findings: &mut Vec<Finding>,
 ) -> anyhow::Result<Vec<Reserved>> {
