@@ -133,6 +133,7 @@ impl Router {
             scopes: Vec::new(),
             commands: 0,
             fault,
+            patterns: BTreeMap::new(),
         };
         let mut outcome = Ok(());
         for statement in &statements {
@@ -147,7 +148,10 @@ impl Router {
 
     /// The scheduler runs an entry: all of it in one scope.
     pub fn run_scheduled(&mut self, name: &str) -> Run<()> {
-        let entry = self.items(super::SCHEDULER).iter().find(|i| i.get("name") == name);
+        let entry = self
+            .items(super::SCHEDULER)
+            .iter()
+            .find(|i| i.get("name") == name);
         let script = entry.expect("no such entry").get("on-event").to_owned();
         self.import(&format!("{{\n{script}\n}}\n"))
     }
@@ -158,6 +162,7 @@ struct Machine<'a> {
     scopes: Vec<BTreeMap<String, Value>>,
     commands: usize,
     fault: Option<Fault>,
+    patterns: BTreeMap<String, Regex>,
 }
 
 impl Machine<'_> {
@@ -303,14 +308,20 @@ impl Machine<'_> {
                 match operator.as_str() {
                     "=" => Ok(found == wanted),
                     "!=" => Ok(found != wanted),
-                    "~" => match Regex::new(&wanted) {
-                        Ok(pattern) => Ok(pattern.is_match(found)),
-                        Err(problem) => error(problem.to_string()),
-                    },
+                    "~" => self.matches(&wanted, found),
                     other => error(format!("unknown operator {other}")),
                 }
             }
         }
+    }
+
+    /// Whether text matches a regular expression; making one takes long, and the same few come again and again.
+    fn matches(&mut self, pattern: &str, text: &str) -> Run<bool> {
+        if !self.patterns.contains_key(pattern) {
+            let made = Regex::new(pattern).map_err(|problem| Stop::Error(problem.to_string()))?;
+            self.patterns.insert(pattern.to_owned(), made);
+        }
+        Ok(self.patterns[pattern].is_match(text))
     }
 
     fn value(&mut self, expr: &Expr) -> Run<Value> {
@@ -396,7 +407,11 @@ impl Parser<'_> {
     }
 
     fn need(&mut self, word: &str) -> Parsed<()> {
-        if self.take(word) { Ok(()) } else { self.fail(word) }
+        if self.take(word) {
+            Ok(())
+        } else {
+            self.fail(word)
+        }
     }
 
     fn word(&mut self) -> Parsed<String> {
@@ -555,7 +570,10 @@ impl Parser<'_> {
     /// Conditions joined by `and`, or by `or`; never by both, whose order is nowhere written.
     fn conditions(&mut self) -> Parsed<Where> {
         let first = self.condition()?;
-        for (joint, join) in [(" and ", Where::And as fn(Vec<Where>) -> Where), (" or ", Where::Or)] {
+        for (joint, join) in [
+            (" and ", Where::And as fn(Vec<Where>) -> Where),
+            (" or ", Where::Or),
+        ] {
             if self.text[self.at..].starts_with(joint.as_bytes()) {
                 let mut all = vec![first];
                 while self.take(joint) {

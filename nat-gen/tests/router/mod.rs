@@ -140,7 +140,11 @@ impl Router {
 
     fn walk(&self, menu: &str, chain: &str, depth: usize, met: &mut Vec<String>) {
         assert!(depth < 8, "jumps go round");
-        for item in self.items(menu).iter().filter(|item| item.get("chain") == chain) {
+        for item in self
+            .items(menu)
+            .iter()
+            .filter(|item| item.get("chain") == chain)
+        {
             if item.get("disabled") == "yes" {
                 continue;
             }
@@ -165,7 +169,10 @@ impl Router {
 
     /// The effect of every hook.
     pub fn effects(&self) -> Vec<Vec<String>> {
-        HOOKS.iter().map(|(menu, chain)| self.effect(menu, chain)).collect()
+        HOOKS
+            .iter()
+            .map(|(menu, chain)| self.effect(menu, chain))
+            .collect()
     }
 
     /// Everything that is not `cluster`'s: neither in its chains, nor a jump into them, nor its scheduler's entry.
@@ -178,10 +185,13 @@ impl Router {
         };
         let menus = self.menus.iter();
         menus
-            .map(|(menu, items)| (menu.clone(), items.iter().filter(foreign).cloned().collect()))
-            .filter(|(menu, items): &(String, Vec<Item>)| {
-                menu != CONNECTIONS && !items.is_empty()
+            .map(|(menu, items)| {
+                (
+                    menu.clone(),
+                    items.iter().filter(foreign).cloned().collect(),
+                )
             })
+            .filter(|(menu, items): &(String, Vec<Item>)| menu != CONNECTIONS && !items.is_empty())
             .collect()
     }
 

@@ -14,7 +14,8 @@ pub fn check(menu: &str, properties: &BTreeMap<String, String>) -> Result<(), St
         if !known(menu, name) {
             return Err(format!("{menu}: expected end of command, found {name}"));
         }
-        good(menu, name, value).map_err(|()| format!("{menu}: invalid value {value:?} for {name}"))?;
+        good(menu, name, value)
+            .map_err(|()| format!("{menu}: invalid value {value:?} for {name}"))?;
     }
     if menu == SCHEDULER {
         return Ok(());
@@ -25,7 +26,9 @@ pub fn check(menu: &str, properties: &BTreeMap<String, String>) -> Result<(), St
         return Err(format!("{menu}: chain or jump-target"));
     }
     if has("dst-port") && !has("protocol") {
-        return Err(format!("{menu}: ports can be specified if protocol is tcp or udp only"));
+        return Err(format!(
+            "{menu}: ports can be specified if protocol is tcp or udp only"
+        ));
     }
     if (action == "dst-nat") != has("to-addresses") || (has("to-ports") && !has("to-addresses")) {
         return Err(format!("{menu}: to-addresses"));
@@ -35,22 +38,39 @@ pub fn check(menu: &str, properties: &BTreeMap<String, String>) -> Result<(), St
 
 fn known(menu: &str, name: &str) -> bool {
     let rule = [
-        "chain", "action", "jump-target", "in-interface-list", "in-interface", "out-interface-list",
-        "out-interface", "dst-address-type", "protocol", "src-address", "dst-address", "dst-port",
-        "comment", "disabled",
+        "chain",
+        "action",
+        "jump-target",
+        "in-interface-list",
+        "in-interface",
+        "out-interface-list",
+        "out-interface",
+        "dst-address-type",
+        "protocol",
+        "src-address",
+        "dst-address",
+        "dst-port",
+        "comment",
+        "disabled",
     ];
     match menu {
         NAT => rule.contains(&name) || matches!(name, "to-addresses" | "to-ports"),
         FILTER => rule.contains(&name) || name == "connection-nat-state",
         FILTER6 => rule.contains(&name),
-        SCHEDULER => matches!(name, "name" | "interval" | "policy" | "comment" | "on-event"),
+        SCHEDULER => matches!(
+            name,
+            "name" | "interval" | "policy" | "comment" | "on-event"
+        ),
         _ => false,
     }
 }
 
 fn good(menu: &str, name: &str, value: &str) -> Result<(), ()> {
     let yes = match (menu, name) {
-        (NAT, "action") => matches!(value, "return" | "jump" | "dst-nat" | "masquerade" | "accept"),
+        (NAT, "action") => matches!(
+            value,
+            "return" | "jump" | "dst-nat" | "masquerade" | "accept"
+        ),
         (_, "action") => matches!(value, "jump" | "accept" | "return" | "drop"),
         (_, "in-interface-list" | "out-interface-list") => INTERFACE_LISTS.contains(&value),
         (_, "in-interface" | "out-interface") => INTERFACES.contains(&value),
@@ -62,7 +82,9 @@ fn good(menu: &str, name: &str, value: &str) -> Result<(), ()> {
         (_, "to-ports") => port(value).is_some(),
         (_, "dst-port") => ports(value),
         (_, "chain" | "jump-target" | "name") => !value.is_empty(),
-        (_, "interval") => value.strip_suffix('s').is_some_and(|s| s.parse::<u32>().is_ok()),
+        (_, "interval") => value
+            .strip_suffix('s')
+            .is_some_and(|s| s.parse::<u32>().is_ok()),
         (_, "policy") => value.split(',').all(|p| matches!(p, "read" | "write")),
         _ => true,
     };

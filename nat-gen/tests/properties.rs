@@ -1,0 +1,651 @@
+//! What the scripts and requests do to a router, whatever they forward and whatever else is on it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod router;
+
+use cluster::document::Document;
+use cluster::inventory::{RouterOs, Section};
+use nat_gen::expose;
+use nat_gen::firewall::Firewall;
+use nat_gen::forward::Forward;
+use nat_gen::plan::faults;
+use nat_gen::refuse;
+use nat_gen::render::rest::State;
+use nat_gen::render::{rest, rsc, rsc_remove};
+use nat_gen::routeros::Names;
+use nat_gen::site::Site;
+use proptest::prelude::*;
+use router::{CONNECTIONS, FILTER, FILTER6, Fault, HOOKS, NAT, Router, SCHEDULER, When};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const CLUSTER: &str = "home";
+
+/// What a document comes to.
+struct Made {
+    site: Site,
+    forwards: Vec<Forward>,
+    firewall: Firewall,
+}
+
+fn make(expose: &Value, default_firewall: bool) -> Made {
+    let document = json!({
+        "name": CLUSTER,
+        "network": {"lan": "192.168.11.0/24", "lan_ipv6": "2001:db8:11::/64", "gateway": "192.168.11.1"},
+        "router": {"default_firewall": default_firewall, "other_addresses": ["192.168.88.1"]},
+        "expose": expose,
+    });
+    let document = Document::parse(document.to_string().into_bytes()).unwrap();
+    let (inventory, _) = document.inventory(&Section::ALL).unwrap();
+    let site = Site::read(&inventory).unwrap();
+    let (forwards, _) = expose::forwards(&inventory.expose, None);
+    assert_eq!(
+        refuse::check(&forwards, &site, &[])
+            .iter()
+            .find(|f| f.severity.as_str() == "error"),
+        None
+    );
+    let firewall = Firewall::new(&forwards, &site);
+    assert_eq!(faults(&firewall), []);
+    Made {
+        site,
+        forwards,
+        firewall,
+    }
+}
+
+impl Made {
+    fn script(&self) -> String {
+        self.script_with(None, false)
+    }
+
+    fn script_with(&self, confirm: Option<u32>, drop_udp: bool) -> String {
+        rsc::script(&rsc::Script {
+            cluster: &self.site.cluster,
+            firewall: &self.firewall,
+            forwards: &self.forwards,
+            hooks: &rsc::hooks(RouterOs::V7, true),
+            confirm,
+            drop_udp,
+        })
+    }
+
+    fn names(&self) -> Names {
+        Names::new(&self.site.cluster, &self.firewall)
+    }
+
+    fn removal(&self) -> String {
+        rsc_remove::script(CLUSTER, &self.names(), &rsc::hooks(RouterOs::V7, true))
+    }
+}
+
+/// A router as people have it: its own rules, and some that look much like ours.
+fn furnished() -> Router {
+    let mut router = Router::default();
+    router.put(
+        NAT,
+        &[
+            ("chain", "srcnat"),
+            ("action", "masquerade"),
+            ("out-interface-list", "WAN"),
+        ],
+    );
+    router.put(
+        NAT,
+        &[
+            ("chain", "dstnat"),
+            ("action", "dst-nat"),
+            ("protocol", "tcp"),
+            ("dst-port", "2222"),
+            ("to-addresses", "192.168.11.7"),
+            ("comment", "nat-gen: ssh"),
+        ],
+    );
+    // Another cluster of a name that begins like ours, and chains that only look like ours.
+    for chain in [
+        "ng-home-2-0123456789ab-d",
+        "ng-home-0123456789ab-dd",
+        "ng-home-0123456789AB-d",
+        "ng-home-0123456789a-d",
+        "xng-home-0123456789ab-d",
+    ] {
+        router.put(
+            NAT,
+            &[
+                ("chain", "dstnat"),
+                ("action", "jump"),
+                ("jump-target", chain),
+                ("dst-address-type", "local"),
+            ],
+        );
+        router.put(
+            NAT,
+            &[
+                ("chain", chain),
+                ("action", "dst-nat"),
+                ("protocol", "tcp"),
+                ("dst-port", "9"),
+                ("to-addresses", "192.168.11.9"),
+            ],
+        );
+    }
+    router.put(
+        FILTER,
+        &[
+            ("chain", "forward"),
+            ("action", "passthrough"),
+            ("dynamic", "yes"),
+        ],
+    );
+    router.put(FILTER, &[("chain", "input"), ("action", "accept")]);
+    router.put(FILTER, &[("chain", "forward"), ("action", "drop")]);
+    router.put(FILTER6, &[("chain", "forward"), ("action", "drop")]);
+    router.put(SCHEDULER, &[("name", "ng-home-2-undo"), ("on-event", "")]);
+    router
+}
+
+fn exposures() -> impl Strategy<Value = Value> {
+    let targets = prop_oneof![
+        4 => Just("192.168.11.50"),
+        2 => Just("192.168.11.51"),
+        1 => Just("2001:db8:11::50"),
+    ];
+    let sources = prop_oneof![
+        4 => Just(json!([])),
+        1 => Just(json!(["203.0.113.0/24", "198.51.100.7/32"])),
+        1 => Just(json!(["192.168.0.0/16"])),
+        1 => Just(json!(["192.168.11.128/25"])),
+        1 => Just(json!(["2001:db8:99::/48"])),
+    ];
+    // Few and near ports, so that neighbours and ranges are common.
+    let one = (
+        1u16..60,
+        any::<bool>(),
+        targets,
+        prop_oneof![3 => Just(0u16), 1 => 1u16..4],
+        sources,
+    );
+    prop::collection::vec(one, 0..40).prop_map(|all| {
+        let mut by_port = BTreeMap::new();
+        for (port, udp, target, shift, sources) in all {
+            by_port
+                .entry((port, udp))
+                .or_insert((target, shift, sources));
+        }
+        let list =
+            by_port
+                .into_iter()
+                .enumerate()
+                .map(|(index, ((port, udp), (to, shift, sources)))| {
+                    let v6 = to.contains(':');
+                    let fitting: Vec<&Value> = sources
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .filter(|s| s.as_str().unwrap().contains(':') == v6)
+                        .collect();
+                    json!({
+                        "name": format!("s{index}"),
+                        "protocol": if udp { "udp" } else { "tcp" },
+                        "port": port,
+                        "to_address": to,
+                        "to_port": if v6 { port } else { port + shift },
+                        "sources": fitting,
+                    })
+                });
+        Value::Array(list.collect())
+    })
+}
+
+fn imported(router: &Router, script: &str) -> Router {
+    let mut router = router.clone();
+    router.import(script).unwrap();
+    router
+}
+
+/// Hook by hook, what is in force is what it was or what it shall be.
+fn is_old_or_new(router: &Router, old: &Router, new: &Router) -> bool {
+    HOOKS.iter().all(|(menu, chain)| {
+        let now = router.effect(menu, chain);
+        now == old.effect(menu, chain) || now == new.effect(menu, chain)
+    })
+}
+
+fn fixed() -> [Value; 2] {
+    [
+        json!([
+            {"name": "http", "port": 80, "to_address": "192.168.11.50"},
+            {"name": "dns", "protocol": "udp", "port": 53, "to_address": "192.168.11.50"},
+            {"name": "six", "port": 8443, "to_address": "2001:db8:11::50"},
+        ]),
+        json!([
+            {"name": "http", "port": 80, "to_address": "192.168.11.51"},
+            {"name": "dns", "protocol": "udp", "port": 53, "to_address": "192.168.11.51", "to_port": 5353},
+        ]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn importing_twice_is_importing_once(expose in exposures(), default_firewall: bool) {
+        let script = make(&expose, default_firewall).script();
+        let once = imported(&furnished(), &script);
+        prop_assert_eq!(&imported(&once, &script), &once);
+    }
+
+    #[test]
+    fn what_is_in_force_depends_on_the_last_import_only(a in exposures(), b in exposures(), firewall_a: bool, firewall_b: bool) {
+        let (a, b) = (make(&a, firewall_a).script(), make(&b, firewall_b).script());
+        let only = imported(&furnished(), &a);
+        let there_and_back = imported(&imported(&only, &b), &a);
+        prop_assert_eq!(only.effects(), there_and_back.effects());
+        prop_assert_eq!(only.foreign(CLUSTER), there_and_back.foreign(CLUSTER));
+        let own = |router: &Router| router.menus.values().map(Vec::len).collect::<Vec<_>>();
+        prop_assert_eq!(own(&only), own(&there_and_back), "an import leaves something behind");
+    }
+
+    #[test]
+    fn removing_leaves_the_router_as_it_was(a in exposures(), b in exposures(), confirm: bool) {
+        let before = furnished();
+        let (a, b) = (make(&a, false), make(&b, true));
+        let mut router = imported(&before, &a.script());
+        router = imported(&router, &b.script_with(confirm.then_some(60), false));
+        router = imported(&router, &a.removal());
+        prop_assert_eq!(router.menus, before.menus);
+    }
+
+    #[test]
+    fn foreign_rules_never_change(a in exposures(), b in exposures(), at in 0usize..200, lost: bool) {
+        let before = furnished();
+        let mut router = imported(&before, &make(&a, false).script());
+        let when = if lost { When::PowerLost } else { When::Fails };
+        let (_, _) = router.import_with(&make(&b, false).script(), Some(Fault { at, when }));
+        prop_assert_eq!(router.foreign(CLUSTER), before.foreign(CLUSTER));
+    }
+
+    #[test]
+    fn requests_come_to_the_same_as_the_script(a in exposures(), b in exposures(), firewall_a: bool, firewall_b: bool) {
+        let (a, b) = (make(&a, firewall_a), make(&b, firewall_b));
+        let mut by_script = imported(&furnished(), &a.script());
+        let mut by_requests = furnished();
+        for made in [&a, &b, &b] {
+            send(&mut by_requests, made);
+        }
+        by_script = imported(&by_script, &b.script());
+        prop_assert_eq!(by_requests.effects(), by_script.effects());
+        prop_assert_eq!(by_requests.foreign(CLUSTER), by_script.foreign(CLUSTER));
+        prop_assert_eq!(plan(&by_requests, &b), vec![], "sent once, there is nothing left to send");
+        // Each other understands what the other made.
+        prop_assert_eq!(plan(&by_script, &b), vec![]);
+        prop_assert_eq!(&imported(&by_requests, &b.script()), &by_requests);
+    }
+}
+
+fn saved(router: &Router, menu: &str) -> Vec<u8> {
+    let items = router.items(menu).iter().map(|item| {
+        let mut object = serde_json::Map::new();
+        for (name, value) in &item.properties {
+            let value = match (name.as_str(), value.as_str()) {
+                ("dynamic" | "disabled", "yes") => "true",
+                (_, value) => value,
+            };
+            object.insert(name.clone(), json!(value));
+        }
+        object.insert(".id".to_owned(), json!(format!("*{:X}", item.id)));
+        object.insert("bytes".to_owned(), json!("0"));
+        Value::Object(object)
+    });
+    Value::Array(items.collect()).to_string().into_bytes()
+}
+
+fn plan(router: &Router, made: &Made) -> Vec<rest::Request> {
+    let state = State::read(
+        &saved(router, NAT),
+        Some(&saved(router, FILTER)),
+        Some(&saved(router, FILTER6)),
+    )
+    .unwrap();
+    rest::plan(
+        &state,
+        &made.firewall,
+        &made.names(),
+        &rsc::hooks(RouterOs::V7, true),
+    )
+    .unwrap()
+}
+
+/// Sends the requests that a state leads to, in order.
+fn send(router: &mut Router, made: &Made) {
+    for request in plan(router, made) {
+        let path = request
+            .path
+            .strip_prefix("/rest/")
+            .unwrap()
+            .replace('/', " ");
+        let (menu, id) = match path.split_once(" *") {
+            Some((menu, id)) => (format!("/{menu}"), usize::from_str_radix(id, 16).unwrap()),
+            None => (format!("/{path}"), 0),
+        };
+        let body = request.body.unwrap_or_default();
+        let mut body: BTreeMap<String, String> =
+            body.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        if let Some(before) = body.get_mut("place-before") {
+            *before = format!(
+                "*{}",
+                usize::from_str_radix(before.trim_start_matches('*'), 16).unwrap()
+            );
+        }
+        match request.method {
+            "PUT" => router.add(&menu, body).map(|_| ()),
+            "PATCH" => router.set(&menu, &[id], &body),
+            "DELETE" => router.remove(&menu, &[id]),
+            other => panic!("unknown method {other}"),
+        }
+        .unwrap();
+    }
+}
+
+/// Imports with a fault at each command in turn, and hands what is left to `check` with whether the import said an error.
+fn at_each_command(before: &Router, script: &str, when: When, check: impl Fn(Router, bool, usize)) {
+    let (outcome, commands) = before.clone().import_with(script, None);
+    outcome.unwrap();
+    assert!(commands > 10, "only {commands} commands");
+    for at in 0..commands {
+        let mut router = before.clone();
+        let (outcome, _) = router.import_with(script, Some(Fault { at, when }));
+        check(router, outcome.is_err(), at);
+    }
+}
+
+#[test]
+fn an_error_at_any_command_leaves_the_old_or_the_new() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let empty = make(&json!([]), true);
+    let bare = furnished();
+    let first = imported(&bare, &a.script());
+    for (before, next) in [(&bare, &a), (&first, &b), (&first, &empty)] {
+        for confirm in [None, Some(60)] {
+            let script = next.script_with(confirm, false);
+            let after = imported(before, &script);
+            at_each_command(before, &script, When::Fails, |router, failed, at| {
+                let now = router.effects();
+                let old_or_new = now == before.effects() || now == after.effects();
+                assert!(old_or_new, "command {at} leaves a mixture: {now:#?}");
+                assert!(
+                    failed || now == after.effects(),
+                    "command {at}: no error was said"
+                );
+                assert_eq!(router.foreign(CLUSTER), before.foreign(CLUSTER));
+                // Whatever is left, the same import makes it good.
+                let again = imported(&router, &next.script());
+                assert_eq!(
+                    again.chains(),
+                    imported(before, &next.script()).chains(),
+                    "command {at}"
+                );
+            });
+        }
+    }
+}
+
+#[test]
+fn power_lost_at_any_command_leaves_each_hook_old_or_new() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let before = imported(&furnished(), &a.script());
+    let after = imported(&before, &b.script());
+    at_each_command(&before, &b.script(), When::PowerLost, |router, _, at| {
+        assert!(is_old_or_new(&router, &before, &after), "command {at}");
+        assert_eq!(
+            imported(&router, &b.script()).chains(),
+            after.chains(),
+            "command {at}"
+        );
+        assert_eq!(
+            imported(&router, &a.script()).effects(),
+            before.effects(),
+            "command {at}"
+        );
+        assert_eq!(
+            imported(&router, &a.removal()).menus,
+            furnished().menus,
+            "command {at}"
+        );
+    });
+}
+
+#[test]
+fn a_removal_that_fails_leaves_each_hook_whole_or_gone_and_can_be_repeated() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let bare = furnished();
+    let before = imported(&bare, &a.script());
+    for when in [When::Fails, When::PowerLost] {
+        at_each_command(&before, &a.removal(), when, |router, _, at| {
+            assert!(is_old_or_new(&router, &before, &bare), "command {at}");
+            assert_eq!(
+                imported(&router, &a.removal()).menus,
+                bare.menus,
+                "command {at}"
+            );
+        });
+    }
+}
+
+#[test]
+fn an_unconfirmed_change_is_undone() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let empty = make(&json!([]), true);
+    let bare = furnished();
+    let first = imported(&bare, &a.script());
+    for (before, next) in [(&bare, &a), (&first, &b), (&first, &empty)] {
+        let script = next.script_with(Some(60), false);
+        let mut router = imported(before, &script);
+        assert_eq!(router.effects(), imported(before, &next.script()).effects());
+        // Imported again while it waits, it changes nothing.
+        assert_eq!(imported(&router, &script), router);
+        router.run_scheduled("ng-home-undo").unwrap();
+        assert_eq!(router.menus, before.menus, "not undone");
+    }
+}
+
+#[test]
+fn a_confirmed_change_stays_and_the_next_import_tidies_up() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let before = imported(&furnished(), &a.script());
+    let tidy = imported(&before, &b.script());
+    let confirmed = |mut router: Router| {
+        let entry = router
+            .items(SCHEDULER)
+            .iter()
+            .find(|i| i.get("name") == "ng-home-undo")
+            .unwrap()
+            .id;
+        router.remove(SCHEDULER, &[entry]).unwrap();
+        router
+    };
+    let script = b.script_with(Some(60), false);
+    let waiting = imported(&before, &script);
+    let kept = confirmed(waiting.clone());
+    assert_eq!(kept.effects(), tidy.effects());
+    assert_eq!(imported(&kept, &script).chains(), tidy.chains());
+    // Importing the plain script says: keep it.
+    assert_eq!(imported(&waiting, &b.script()).chains(), tidy.chains());
+}
+
+#[test]
+fn a_change_that_waits_is_not_run_over() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let waiting = imported(&furnished(), &a.script_with(Some(60), false));
+    for script in [b.script(), b.script_with(Some(60), false)] {
+        let mut router = waiting.clone();
+        let error = router.import(&script).unwrap_err();
+        assert!(
+            format!("{error:?}").contains("waits to be confirmed"),
+            "{error:?}"
+        );
+        assert_eq!(router, waiting);
+    }
+}
+
+#[test]
+fn rules_that_somebody_took_out_are_said_and_not_papered_over() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let mut router = imported(&furnished(), &a.script());
+    let own = router
+        .items(NAT)
+        .iter()
+        .find(|i| {
+            i.get("chain").ends_with("-p")
+                && i.get("chain").starts_with("ng-home-")
+                && i.get("protocol") == "udp"
+        })
+        .unwrap()
+        .id;
+    router.remove(NAT, &[own]).unwrap();
+    let mut again = router.clone();
+    assert!(again.import(&a.script()).is_err());
+    assert_eq!(again, router);
+    let repaired = imported(&imported(&router, &a.removal()), &a.script());
+    assert_eq!(
+        repaired.effects(),
+        imported(&furnished(), &a.script()).effects()
+    );
+    let state = State::read(
+        &saved(&router, NAT),
+        Some(&saved(&router, FILTER)),
+        Some(&saved(&router, FILTER6)),
+    )
+    .unwrap();
+    let refused = rest::plan(
+        &state,
+        &a.firewall,
+        &a.names(),
+        &rsc::hooks(RouterOs::V7, true),
+    )
+    .unwrap_err();
+    assert_eq!(refused.id, "nat-rest-changed");
+}
+
+#[test]
+fn leftovers_that_nothing_leads_to_are_replaced() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let mut router = furnished();
+    let chain = a.names().chain(nat_gen::firewall::Role::Public);
+    router.put(NAT, &[("chain", &chain), ("action", "accept")]);
+    assert_eq!(
+        imported(&router, &a.script()).effects(),
+        imported(&furnished(), &a.script()).effects()
+    );
+}
+
+#[test]
+fn only_udp_connections_to_a_former_target_are_removed() {
+    let [a, b] = fixed().map(|expose| make(&expose, false));
+    let connection = |router: &mut Router, protocol: &str, to: &str, reply: &str, dstnat: &str| {
+        router.put(
+            CONNECTIONS,
+            &[
+                ("protocol", protocol),
+                ("dst-address", to),
+                ("reply-src-address", reply),
+                ("dstnat", dstnat),
+            ],
+        );
+    };
+    let mut router = imported(&furnished(), &a.script());
+    connection(
+        &mut router,
+        "udp",
+        "198.51.100.1:53",
+        "192.168.11.50:53",
+        "yes",
+    );
+    connection(
+        &mut router,
+        "udp",
+        "198.51.100.1:53",
+        "192.168.11.51:5353",
+        "yes",
+    );
+    connection(&mut router, "udp", "9.9.9.9:53", "9.9.9.9:53", "no");
+    connection(
+        &mut router,
+        "udp",
+        "198.51.100.1:1053",
+        "192.168.11.50:53",
+        "yes",
+    );
+    connection(
+        &mut router,
+        "tcp",
+        "198.51.100.1:80",
+        "192.168.11.50:80",
+        "yes",
+    );
+    let left = |router: &Router| router.items(CONNECTIONS).len();
+    assert_eq!(
+        left(&imported(&router, &b.script())),
+        5,
+        "without the flag none is touched"
+    );
+    let after = imported(&router, &b.script_with(None, true));
+    assert_eq!(left(&after), 4);
+    assert!(
+        after
+            .items(CONNECTIONS)
+            .iter()
+            .all(|c| c.get("dst-address") != "198.51.100.1:53"
+                || c.get("reply-src-address") == "192.168.11.51:5353")
+    );
+    // The second import changes no target, and so ends nothing.
+    let mut again = after.clone();
+    connection(
+        &mut again,
+        "udp",
+        "198.51.100.1:53",
+        "192.168.11.50:53",
+        "yes",
+    );
+    assert_eq!(
+        left(&imported(&again, &b.script_with(None, true))),
+        left(&again)
+    );
+}
+
+#[test]
+fn routeros_6_without_ipv6_is_never_asked_for_it() {
+    let [a, _] = fixed().map(|expose| make(&expose, true));
+    let hooks = rsc::hooks(RouterOs::V6, false);
+    let script = rsc::script(&rsc::Script {
+        cluster: CLUSTER,
+        firewall: &a.firewall,
+        forwards: &a.forwards,
+        hooks: &hooks,
+        confirm: Some(30),
+        drop_udp: true,
+    });
+    assert!(!script.contains("ipv6"));
+    assert!(!rsc_remove::script(CLUSTER, &a.names(), &hooks).contains("ipv6"));
+    assert!(
+        rsc::hooks(RouterOs::V6, true).len() == 4 && rsc::hooks(RouterOs::V7, false).len() == 4
+    );
+}
+
+#[test]
+fn the_filter_jump_stands_before_what_drops_and_after_what_is_dynamic() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let router = imported(&furnished(), &a.script());
+    let forward: Vec<&str> = router
+        .items(FILTER)
+        .iter()
+        .filter(|i| i.get("chain") == "forward")
+        .map(|i| i.get("action"))
+        .collect();
+    assert_eq!(forward, ["passthrough", "jump", "drop"]);
+    assert_eq!(
+        router.effect(FILTER6, "forward").first().unwrap(),
+        "action=jump comment=nat-gen: made and removed by its scripts"
+    );
+}
