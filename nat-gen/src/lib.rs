@@ -168,9 +168,8 @@ fn reserved(
         findings.extend(not_ok(document, "gluster_plan"));
         reserved.extend(
             planned
-                .ports
-                .iter()
-                .filter_map(reserved::GivenPorts::reserved),
+                .reserved()
+                .context("reading gluster-plan's answer")?,
         );
     }
     reserved.retain(|reserved| !request.forced.iter().any(|name| name == reserved.name));

@@ -1,5 +1,6 @@
 //! Ports that a cluster's own parts use, and that nobody on the internet may reach.
 
+use cluster::invalid::Invalid;
 use cluster::inventory::Protocol;
 use serde::Deserialize;
 use std::fmt;
@@ -112,6 +113,25 @@ pub struct GlusterPlan {
     pub ports: Vec<GivenPorts>,
 }
 
+impl GlusterPlan {
+    /// Its ports as reserved ones.
+    ///
+    /// # Errors
+    /// Text that is no port.
+    pub fn reserved(&self) -> Result<Vec<Reserved>, Invalid> {
+        let ports = self.ports.iter().enumerate();
+        let read = ports.map(|(index, ports)| {
+            ports.reserved().ok_or_else(|| {
+                Invalid::new(
+                    format!("gluster_plan.ports[{index}]"),
+                    "expected a port or a range such as \"49152-60999\"",
+                )
+            })
+        });
+        read.collect()
+    }
+}
+
 /// Ports as another tool writes them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -137,8 +157,7 @@ pub enum GivenPorts {
 }
 
 impl GivenPorts {
-    /// As reserved ports; `None` where the text is no port.
-    pub fn reserved(&self) -> Option<Reserved> {
+    fn reserved(&self) -> Option<Reserved> {
         let (first, last) = match self {
             Self::One(port) | Self::Port { port } => (*port, *port),
             Self::Range { first, last } => (*first, *last),

@@ -4,6 +4,7 @@ use crate::firewall::{Action, DIGITS, Firewall, Hook, Role, Rule};
 use crate::forward::word;
 use crate::ports::Ports;
 use crate::site::Side;
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// A property and its value.
@@ -131,7 +132,7 @@ pub fn rule(rule: &Rule, name: &dyn Fn(Role) -> String) -> Vec<Property> {
         properties.push(("dst-address-type", "local".to_owned()));
     }
     properties.extend(rule.protocol.map(|p| ("protocol", word(p).to_owned())));
-    properties.extend(rule.source.map(|net| ("src-address", net.to_string())));
+    properties.extend(rule.source.map(|net| ("src-address", source(net))));
     properties.extend(rule.destination.map(|to| ("dst-address", destination(to))));
     if !rule.ports.is_empty() {
         properties.push(("dst-port", ports(&rule.ports)));
@@ -158,6 +159,14 @@ fn side(side: &Side, list: &'static str, interface: &'static str) -> Property {
     match side {
         Side::List(name) => (list, name.clone()),
         Side::Interface(name) => (interface, name.clone()),
+    }
+}
+
+/// RouterOS shows a single IPv4 address without its prefix length.
+fn source(net: IpNet) -> String {
+    match net {
+        IpNet::V4(net) if net.prefix_len() == 32 => net.addr().to_string(),
+        net => net.to_string(),
     }
 }
 

@@ -124,7 +124,9 @@ fn number(text: &str) -> Result<u16, String> {
 pub struct Wish {
     /// Whether it was asked for by name or annotation, not only by `--all`.
     explicit: bool,
-    /// The ports asked for; empty for all.
+    /// Whether all its ports are wanted.
+    whole: bool,
+    /// The ports that were named.
     ports: Vec<PortRef>,
     /// Public ports other than the service's own; without a port for the only one.
     public: Vec<(Option<PortRef>, u16)>,
@@ -142,7 +144,7 @@ impl Wish {
 
     /// Whether this port is wanted.
     pub fn takes(&self, port: &Port<'_>) -> bool {
-        self.ports.is_empty() || self.ports.iter().any(|wanted| wanted.is(port))
+        self.whole || self.ports.iter().any(|wanted| wanted.is(port))
     }
 
     /// The ports that were asked for and that the service has not.
@@ -206,7 +208,8 @@ impl Selection {
         }
         Ok(Some(Wish {
             explicit: selected || opted_in,
-            ports: if whole { Vec::new() } else { ports },
+            whole: whole || ports.is_empty(),
+            ports,
             public: own.public,
         }))
     }

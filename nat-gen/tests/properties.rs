@@ -7,9 +7,10 @@ mod router;
 use cluster::document::Document;
 use cluster::inventory::{RouterOs, Section};
 use nat_gen::expose;
-use nat_gen::firewall::Firewall;
+use nat_gen::firewall::{Action, Firewall, Role, Rule};
 use nat_gen::forward::Forward;
 use nat_gen::plan::faults;
+use nat_gen::ports::{MAX_ITEMS, Ports, split};
 use nat_gen::refuse;
 use nat_gen::render::rest::State;
 use nat_gen::render::{rest, rsc, rsc_remove};
@@ -532,7 +533,7 @@ fn rules_that_somebody_took_out_are_said_and_not_papered_over() {
 fn leftovers_that_nothing_leads_to_are_replaced() {
     let [a, _] = fixed().map(|expose| make(&expose, false));
     let mut router = furnished();
-    let chain = a.names().chain(nat_gen::firewall::Role::Public);
+    let chain = a.names().chain(Role::Public);
     router.put(NAT, &[("chain", &chain), ("action", "accept")]);
     assert_eq!(
         imported(&router, &a.script()).effects(),
@@ -648,4 +649,70 @@ fn the_filter_jump_stands_before_what_drops_and_after_what_is_dynamic() {
         router.effect(FILTER6, "forward").first().unwrap(),
         "action=jump comment=nat-gen: made and removed by its scripts"
     );
+}
+
+#[test]
+fn a_rule_that_takes_too_much_is_refused_whoever_made_it() {
+    let good = make(&fixed()[0], false).firewall;
+    let spoilt = |spoil: &dyn Fn(&mut Rule)| {
+        let mut firewall = good.clone();
+        spoil(&mut firewall.chains.get_mut(&Role::Public).unwrap()[0]);
+        faults(&firewall)
+    };
+    assert_eq!(spoilt(&|_| {}), []);
+    let many = |first: u16| {
+        (0..16)
+            .map(|n| Ports {
+                first: first + 2 * n,
+                last: first + 2 * n,
+            })
+            .collect::<Vec<_>>()
+    };
+    for (what, fault) in [
+        (
+            "no destination match",
+            spoilt(&|rule| rule.to_router = false),
+        ),
+        ("no port match", spoilt(&|rule| rule.ports.clear())),
+        ("no port match", spoilt(&|rule| rule.protocol = None)),
+        (
+            "more ports than a rule holds",
+            spoilt(&|rule| rule.ports = many(1000)),
+        ),
+        (
+            "a port that is none",
+            spoilt(&|rule| rule.ports[0].first = 0),
+        ),
+        (
+            "a port that is none",
+            spoilt(&|rule| rule.action = Action::DstNat([192, 168, 11, 50].into(), Some(0))),
+        ),
+    ] {
+        assert_eq!(fault.len(), 1, "{what}");
+        assert_eq!(
+            (fault[0].id, fault[0].severity.as_str()),
+            ("nat-rule-unsafe", "error")
+        );
+        assert!(fault[0].message.contains(what), "{}", fault[0].message);
+    }
+}
+
+proptest! {
+    #[test]
+    fn ports_are_merged_split_and_none_is_lost(ports in prop::collection::btree_set(1u16..=65535, 0..200), near in prop::collection::btree_set(1u16..80, 0..80)) {
+        let ports: std::collections::BTreeSet<u16> = ports.union(&near).copied().collect();
+        let rules = split(ports.iter().copied());
+        let back: Vec<u16> = rules.iter().flatten().flat_map(|range| range.first..=range.last).collect();
+        prop_assert_eq!(back, ports.into_iter().collect::<Vec<_>>());
+        for rule in &rules {
+            prop_assert!(rule.iter().map(|range| range.items()).sum::<usize>() <= MAX_ITEMS);
+        }
+        // Neighbours are one range, and no rule could take the next one's first range.
+        let all: Vec<&Ports> = rules.iter().flatten().collect();
+        prop_assert!(all.windows(2).all(|pair| u32::from(pair[0].last) + 1 < u32::from(pair[1].first)));
+        for pair in rules.windows(2) {
+            let taken: usize = pair[0].iter().map(|range| range.items()).sum();
+            prop_assert!(taken + pair[1][0].items() > MAX_ITEMS);
+        }
+    }
 }
