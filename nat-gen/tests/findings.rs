@@ -453,6 +453,16 @@ fn edited(name: &str, field: &str, value: Value) -> String {
     list.to_string()
 }
 
+/// Arguments, changes of the document, services; and the severity, the identifier and a word of the finding.
+type Case<'a> = (
+    &'a [&'a str],
+    Vec<(&'a str, Value)>,
+    String,
+    &'a str,
+    &'a str,
+    &'a str,
+);
+
 #[test]
 fn services_bring_about_their_findings() {
     let replaced = |what: &str, by: &str| {
@@ -472,7 +482,7 @@ fn services_bring_about_their_findings() {
         json!({"kind": "metallb", "addresses": ["192.168.11.50-192.168.11.59"]}),
     );
     let lan6 = ("/network/lan_ipv6", json!("2001:db8:11::/64"));
-    let cases: Vec<(&[&str], Vec<(&str, Value)>, String, &str, &str, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             &["--select", "data/outside"],
             vec![],

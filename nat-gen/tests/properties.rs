@@ -343,7 +343,7 @@ fn send(router: &mut Router, made: &Made) {
             "PUT" => router.add(&menu, body).map(|_| ()),
             "PATCH" => router.set(&menu, &[id], &body),
             "DELETE" => router.remove(&menu, &[id]),
-            other => panic!("unknown method {other}"),
+            other => unreachable!("unknown method {other}"),
         }
         .unwrap();
     }

@@ -443,7 +443,7 @@ fn real_connections_go_where_they_shall_and_each_known_mistake_is_seen() {
         tables,
     ] = said.as_slice()
     else {
-        panic!("{said:?}");
+        unreachable!("{said:?}");
     };
     assert_eq!(well, &all_well());
     assert_eq!(

@@ -152,7 +152,7 @@ impl Router {
             .items(super::SCHEDULER)
             .iter()
             .find(|i| i.get("name") == name);
-        let script = entry.expect("no such entry").get("on-event").to_owned();
+        let script = entry.unwrap().get("on-event").to_owned();
         self.import(&format!("{{\n{script}\n}}\n"))
     }
 }
@@ -338,7 +338,7 @@ impl Machine<'_> {
                         Piece::Variable(name) => text.extend(self.variable(name)?.text()?.bytes()),
                     }
                 }
-                Value::Text(String::from_utf8(text).expect("text that is not UTF-8"))
+                Value::Text(String::from_utf8(text).unwrap())
             }
             Expr::Binary(left, operator, right) => {
                 let left = self.value(left)?;
