@@ -14,10 +14,14 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 $(OUT)/poe-budget.json: $(CLUSTER)
+$(OUT)/nat-gen.json: $(OUT)/poe-budget.json
 
 # The last of the chain.
-$(OUT)/planned.json: $(OUT)/poe-budget.json
+$(OUT)/planned.json: $(OUT)/nat-gen.json
 	cp $(<) $(@)
+
+$(OUT)/nat.rsc: $(OUT)/planned.json
+	$(BIN)nat-gen -f rsc $(<) >$(@)
 
 $(OUT)/%.json:
 	mkdir -p $(@D)

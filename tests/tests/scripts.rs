@@ -151,7 +151,7 @@ fn make_plans_once_and_stops_at_a_no() {
     let planned = folder.path().join("out/planned.json");
     std::fs::write(
         folder.path().join("Makefile"),
-        "all: out/planned.json\ninclude $(TOP)/scripts/cluster.mk\n",
+        "all: out/planned.json out/nat.rsc\ninclude $(TOP)/scripts/cluster.mk\n",
     )
     .unwrap();
     std::fs::write(folder.path().join("cluster.json"), EXAMPLE).unwrap();
