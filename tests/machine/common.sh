@@ -48,6 +48,7 @@ made() {
       mv -T "$tmp" "$cache/$name"
       # Earlier ones that nobody has asked for in two weeks.
       find "$cache" -maxdepth 1 -name "${name%-*}-????????????????" -mtime +14 -exec rm -rf {} +
+      find "$cache" -maxdepth 1 -name "${name%-*}-of-*" -xtype l -delete
     fi
     exec {lock}>&-
   fi
