@@ -16,8 +16,8 @@ need() {
   [[ ${#missing[@]} == 0 ]] || die "missing: ${missing[*]} (scripts/setup installs them)"
 }
 
-# key FILE…: what went in, as a short hash. Standard input counts too.
-key() { { cat "$@" -; } | sha256sum | cut -c1-16; }
+# key FILE…: what went in, as a short hash. - is standard input.
+key() { cat "$@" | sha256sum | cut -c1-16; }
 
 # made NAME BUILDER [ARG…]: prints the folder $cache/NAME. Where it is missing,
 # BUILDER fills a temporary folder (its first argument), which takes the name only
