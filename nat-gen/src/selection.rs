@@ -197,9 +197,7 @@ impl Selection {
             ports.extend(select.port.clone());
         }
         let opted_in = own.expose == Some(true);
-        if opted_in && own.ports.is_empty() {
-            whole = true;
-        }
+        whole |= opted_in && own.ports.is_empty();
         if !selected && !opted_in && (!self.all || own.expose == Some(false)) {
             return Ok(None);
         }

@@ -41,8 +41,25 @@ pub fn ways(
     let subject = view.names.to_string();
     let mut said = Vec::new();
     if !assigned {
-        said.push(not_assigned(&subject, addresses[0]));
+        let message = format!(
+            "the load balancer has not assigned an address yet; {} is what the service asks for",
+            addresses[0]
+        );
+        said.push(expected(&subject, message));
     }
+    let (ways, more) = by_family(&subject, &addresses, site, wish);
+    said.extend(more);
+    Ok(Ok((ways, said)))
+}
+
+/// One way for each family: to an address of the local network where there is one.
+fn by_family(
+    subject: &str,
+    addresses: &[IpAddr],
+    site: &Site,
+    wish: &Wish,
+) -> (Vec<Way>, Vec<Finding>) {
+    let mut said = Vec::new();
     let mut ways = Vec::new();
     for v4 in [true, false] {
         let family: Vec<IpAddr> = addresses
@@ -55,24 +72,16 @@ pub fn ways(
         };
         let address = *family.iter().find(|a| site.is_local(**a)).unwrap_or(first);
         if !v4 && site.lan_ipv6.is_none() {
-            said.push(no_ipv6(&subject, address, ways.is_empty(), wish));
+            said.push(no_ipv6(subject, address, ways.is_empty(), wish));
             continue;
         }
-        said.extend(others(&subject, &family, address));
+        said.extend(others(subject, &family, address));
         ways.push(Way {
             address,
             node_port: false,
         });
     }
-    Ok(Ok((ways, said)))
-}
-
-fn not_assigned(subject: &str, address: IpAddr) -> Finding {
-    let message = format!(
-        "the load balancer has not assigned an address yet; {address} is what the service asks for"
-    );
-    Finding::warning("nat-service-pending", subject, message)
-        .fix("wait until `kubectl get svc` shows it under EXTERNAL-IP, then plan again")
+    (ways, said)
 }
 
 fn no_ipv6(subject: &str, address: IpAddr, only: bool, wish: &Wish) -> Finding {
@@ -132,27 +141,33 @@ fn pending(view: &View<'_>, selection: &Selection, site: &Site, wish: &Wish) -> 
         let message = format!(
             "the load balancer has not assigned an address yet; {address} is the only one it may hand out"
         );
-        let said = Finding::warning("nat-service-pending", subject, message)
-            .fix("wait until `kubectl get svc` shows it under EXTERNAL-IP, then plan again");
         let way = Way {
             address,
             node_port: false,
         };
-        return Ok((vec![way], vec![said]));
+        return Ok((vec![way], vec![expected(&subject, message)]));
     }
+    Err(Box::new(unassigned(subject, wish)))
+}
+
+/// An address that the load balancer is expected to assign.
+fn expected(subject: &str, message: String) -> Finding {
+    Finding::warning("nat-service-pending", subject, message)
+        .fix("wait until `kubectl get svc` shows it under EXTERNAL-IP, then plan again")
+}
+
+fn unassigned(subject: String, wish: &Wish) -> Finding {
     let severity = match wish.severity() {
         Severity::Info => Severity::Warning,
         other => other,
     };
-    Err(Box::new(
-        Finding::new(
-            severity,
-            "nat-service-pending",
-            subject,
-            "the load balancer has not assigned an address yet",
-        )
-        .fix("wait until `kubectl get svc` shows one under EXTERNAL-IP, or name a node with --node to go through its NodePort"),
-    ))
+    Finding::new(
+        severity,
+        "nat-service-pending",
+        subject,
+        "the load balancer has not assigned an address yet",
+    )
+    .fix("wait until `kubectl get svc` shows one under EXTERNAL-IP, or name a node with --node to go through its NodePort")
 }
 
 /// Through the NodePort of the node that was named.

@@ -27,7 +27,7 @@ fn python() -> String {
     python.display().to_string()
 }
 
-fn helper(name: &str) -> PathBuf {
+fn beside(name: &str) -> PathBuf {
     tools::top().join("tests/nat").join(name)
 }
 
@@ -104,7 +104,7 @@ impl Hostile {
 fn read_scripts(scripts: &[Value]) {
     let lines: Vec<String> = scripts.iter().map(Value::to_string).collect();
     let outcome = Program::new(python())
-        .args([helper("read_rsc.py")])
+        .args([beside("read_rsc.py")])
         .input(lines.join("\n"))
         .run()
         .unwrap();
@@ -344,7 +344,7 @@ fn run_world(folder: &Path, first: &[&str], rulesets: &[String]) -> Vec<Value> {
         "--kill-child",
         "python3",
     ]);
-    command.arg(helper("world.py")).args(first);
+    command.arg(beside("world.py")).args(first);
     for (index, ruleset) in rulesets.iter().enumerate() {
         let file = folder.join(format!("{index}.nft"));
         std::fs::write(&file, ruleset).unwrap();

@@ -1,5 +1,6 @@
 //! MetalLB's own objects: the addresses that it may hand out, and that it announces them in the local network.
 
+use crate::pool::Range;
 use crate::render::yaml;
 use crate::site::Site;
 use cluster::finding::Finding;
@@ -55,23 +56,25 @@ pub fn faults(site: &Site) -> Vec<Finding> {
                 .fix("take addresses of network.lan that DHCP does not hand out"),
             );
         }
-        let router = site
-            .router
-            .map(|router| ("the router".to_owned(), router.into()));
-        let nodes = site.nodes.iter().cloned();
-        for (owner, address) in router
-            .into_iter()
-            .chain(nodes)
-            .filter(|(_, a)| range.contains(*a))
-        {
+        findings.extend(in_use(range, site));
+    }
+    findings
+}
+
+/// Addresses that somebody else has already.
+fn in_use(range: &Range, site: &Site) -> Vec<Finding> {
+    let router = site
+        .router
+        .map(|router| ("the router".to_owned(), router.into()));
+    let owners = router.into_iter().chain(site.nodes.iter().cloned());
+    let inside = owners.filter(|(_, address)| range.contains(*address));
+    inside
+        .map(|(owner, address)| {
             let message = format!(
                 "{address} is {owner}'s own address: MetalLB would hand it out a second time"
             );
-            findings.push(
-                Finding::error("nat-pool-in-use", range.to_string(), message)
-                    .fix("leave it out of network.load_balancer.addresses"),
-            );
-        }
-    }
-    findings
+            Finding::error("nat-pool-in-use", range.to_string(), message)
+                .fix("leave it out of network.load_balancer.addresses")
+        })
+        .collect()
 }

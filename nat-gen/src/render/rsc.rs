@@ -7,12 +7,12 @@
 use crate::firewall::{Firewall, Hook, Role};
 use crate::forward::Forward;
 use crate::render::rsc_words::{
-    declare, find_jump, parameters, remove_all, remove_own, remove_undo, undo_script, variable,
+    add_jump, declare, find_jump, parameters, remove_all, remove_own, remove_undo, stale_udp,
+    undo_script, variable,
 };
 use crate::routeros::{self, Names, quote};
-use cluster::inventory::{Protocol, RouterOs};
+use cluster::inventory::RouterOs;
 use std::fmt::Write;
-use std::net::IpAddr;
 
 /// What the script is made from.
 #[derive(Debug, Clone, Copy)]
@@ -198,7 +198,7 @@ impl Writer<'_> {
             let new = quote(&self.names.chain(hook.entry()));
             let jumps = variable("Jump", *hook);
             if self.given.firewall.uses(*hook) {
-                lines.extend(self.add_jump(*hook));
+                lines.extend(add_jump(*hook, self.names));
             }
             // Without rules the chain is empty, and a jump to it comes straight back.
             lines.push(format!(
@@ -207,29 +207,6 @@ impl Writer<'_> {
             ));
         }
         lines
-    }
-
-    fn add_jump(&self, hook: Hook) -> Vec<String> {
-        let menu = hook.menu();
-        let jumps = variable("Jump", hook);
-        let add = format!(
-            "{menu} add{}",
-            parameters(&routeros::jump(hook, self.names))
-        );
-        if !hook.first() {
-            return vec![format!("  :if ([:len ${jumps}] = 0) do={{{add}}}")];
-        }
-        // The router's own counters for FastTrack stand before everything as dynamic rules; nothing can be placed before them.
-        let rules = variable("Rules", hook);
-        let chain = quote(hook.chain());
-        vec![
-            format!("  :local {rules} [{menu} find where chain={chain} and dynamic=no]"),
-            format!("  :if ([:len ${jumps}] = 0) do={{"),
-            format!(
-                "    :if ([:len ${rules}] = 0) do={{{add}}} else={{{add} place-before=[:pick ${rules} 0]}}"
-            ),
-            "  }".to_owned(),
-        ]
     }
 
     /// Back to what was there, each step for itself, what lets in first.
@@ -263,22 +240,7 @@ impl Writer<'_> {
 
     /// Connections to a changed UDP target: they would follow their old translation until they fall silent.
     fn drop_udp(&self) -> Vec<String> {
-        let udp = self
-            .given
-            .forwards
-            .iter()
-            .filter(|f| f.protocol == Protocol::Udp);
-        let stale: Vec<String> = udp
-            .filter_map(|forward| {
-                let IpAddr::V4(to) = forward.to_address else { return None };
-                let target = format!("^{}:{}$", to.to_string().replace('.', "\\."), forward.to_port);
-                Some(format!(
-                    "    /ip firewall connection remove [/ip firewall connection find where protocol=\"udp\" and dstnat=yes and dst-address~{} and !(reply-src-address~{})]",
-                    quote(&format!(":{}$", forward.port)),
-                    quote(&target),
-                ))
-            })
-            .collect();
+        let stale = stale_udp(self.given.forwards);
         if !self.given.drop_udp || stale.is_empty() {
             return Vec::new();
         }

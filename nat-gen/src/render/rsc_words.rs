@@ -1,8 +1,11 @@
 //! What both RouterOS scripts say: how our jumps and chains are found, and how they are removed.
 
 use crate::firewall::{Hook, Role};
-use crate::routeros::{Names, Property, escape, quote};
+use crate::forward::Forward;
+use crate::routeros::{self, Names, Property, escape, quote};
+use cluster::inventory::Protocol;
 use std::fmt::Write;
+use std::net::IpAddr;
 
 /// Declares the regular expressions of a hook: of its jump's targets, and of all its chains.
 pub fn declare(hook: Hook, names: &Names) -> [String; 2] {
@@ -99,4 +102,42 @@ pub fn undo_script(hooks: &[Hook], names: &Names) -> String {
     );
     out.push('"');
     out
+}
+
+/// Adds a hook's jump where there is none.
+pub fn add_jump(hook: Hook, names: &Names) -> Vec<String> {
+    let menu = hook.menu();
+    let jumps = variable("Jump", hook);
+    let add = format!("{menu} add{}", parameters(&routeros::jump(hook, names)));
+    if !hook.first() {
+        return vec![format!("  :if ([:len ${jumps}] = 0) do={{{add}}}")];
+    }
+    // The router's own counters for FastTrack stand before everything as dynamic rules; nothing can be placed before them.
+    let rules = variable("Rules", hook);
+    let chain = quote(hook.chain());
+    vec![
+        format!("  :local {rules} [{menu} find where chain={chain} and dynamic=no]"),
+        format!("  :if ([:len ${jumps}] = 0) do={{"),
+        format!(
+            "    :if ([:len ${rules}] = 0) do={{{add}}} else={{{add} place-before=[:pick ${rules} 0]}}"
+        ),
+        "  }".to_owned(),
+    ]
+}
+
+/// Removes translated UDP connections on our public ports that do not lead to where the ports lead now.
+pub fn stale_udp(forwards: &[Forward]) -> Vec<String> {
+    let udp = forwards.iter().filter(|f| f.protocol == Protocol::Udp);
+    udp.filter_map(|forward| {
+        let IpAddr::V4(to) = forward.to_address else {
+            return None;
+        };
+        let to = to.to_string().replace('.', "\\.");
+        Some(format!(
+            "    /ip firewall connection remove [/ip firewall connection find where protocol=\"udp\" and dstnat=yes and dst-address~{} and !(reply-src-address~{})]",
+            quote(&format!(":{}$", forward.port)),
+            quote(&format!("^{to}:{}$", forward.to_port)),
+        ))
+    })
+    .collect()
 }
