@@ -61,7 +61,7 @@ def build():
         plug(host, addresses, ROUTER)
     for address, interface in [(ROUTER, "lan"), (OTHER_LAN, "lan"), (PUBLIC, "wan")]:
         inside("router", "ip", "address", "add", f"{address}/24", "dev", interface)
-    inside("router", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    inside("router", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
     # What every home router does for those behind it, in a table that is not ours.
     inside("router", "nft", "add table ip home; add chain ip home out { type nat hook postrouting priority srcnat + 10; }; "
            "add rule ip home out oifname wan masquerade")
