@@ -1,0 +1,376 @@
+//! Says where two trees differ.
+
+use super::abilities::Abilities;
+use super::links::{Links, Side};
+use super::meta::{self, Extra, Place};
+use super::scratch::Scratch;
+use super::walk::{self, Dir, Entry, Walk};
+use super::{Counters, Tree, data};
+use anyhow::{Context, Result};
+use rustix::fs::{FileType, Statx};
+use rustix::io::Errno;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+
+/// How many differences are named; all are counted.
+const NAMED: usize = 50;
+
+/// What of the content is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: size and time of modification stand for it.
+    Metadata,
+    /// All of it, the copy's as its disk has it.
+    Bytes,
+    /// All of it and the metadata that a container sees, of two overlay mounts: without flags, projects and the identity
+    /// of inodes, which those do not show.
+    View,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Difference {
+    /// The path below the top; bytes that are not UTF-8 as `\xHH`.
+    pub path: String,
+    /// What differs: `missing`, `extra`, `type`, `mode`, `owner`, `size`, `mtime`, `content`, `symlink`, `device`,
+    /// `attributes`, `flags`, `project`, `hard link`, `holes`.
+    pub what: &'static str,
+}
+
+/// How two trees differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// How many differences there are.
+    pub count: u64,
+    /// The first of them, sorted.
+    pub named: Vec<Difference>,
+}
+
+struct Pair {
+    from: OwnedFd,
+    to: OwnedFd,
+    stat: Statx,
+    found: Statx,
+}
+
+struct Compare<'a> {
+    content: Content,
+    flags: u32,
+    counters: &'a Counters,
+    links: Mutex<Links>,
+    differences: Mutex<Differences>,
+    device: u64,
+}
+
+/// Compares `copy` with `source`: everything but access times.
+///
+/// # Errors
+/// What cannot be read, with its path.
+pub fn verify(
+    source: &Tree,
+    copy: &Tree,
+    content: Content,
+    counters: &Counters,
+) -> Result<Differences> {
+    super::allow_many_files();
+    let stat = meta::stat(source.folder())?;
+    let top = Pair {
+        from: source.reopen()?,
+        to: copy.reopen()?,
+        stat,
+        found: meta::stat(copy.folder())?,
+    };
+    let compare = Compare {
+        content,
+        flags: Abilities::of(copy)?.flags,
+        counters,
+        links: Mutex::new(Links::new(tempfile::tempfile)),
+        differences: Mutex::default(),
+        device: meta::identity(&stat).0,
+    };
+    if content == Content::Bytes {
+        // What is not on the disk yet stays in memory and would be read from there.
+        rustix::fs::syncfs(copy.folder()).context("flushing the copy")?;
+    }
+    compare.folder(&top, b"", &mut Scratch::new())?;
+    // Reading small files one by one waits for the disk; more workers wait together.
+    walk::walk(&compare, top, super::workers() * 2)?;
+    let differences = compare.differences.into_inner();
+    let mut differences = differences.unwrap_or_else(PoisonError::into_inner);
+    differences.named.sort();
+    Ok(differences)
+}
+
+impl Compare<'_> {
+    fn differ(&self, path: &[u8], what: &'static str) {
+        let mut differences = self
+            .differences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        differences.count += 1;
+        if differences.named.len() < NAMED {
+            let path = super::shown(path);
+            differences.named.push(Difference { path, what });
+        }
+    }
+
+    /// Compares two folders without what is in them, and names what is only in the copy.
+    fn folder(&self, pair: &Pair, path: &[u8], scratch: &mut Scratch) -> Result<()> {
+        let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
+        self.status(path, &pair.stat, &pair.found);
+        self.extra(path, Place::Open(from), Place::Open(to), scratch)?;
+        loop {
+            let (entries, more) = walk::read(to, scratch)?;
+            for entry in entries {
+                let is_lost = path.is_empty() && entry.name.as_bytes() == b"lost+found";
+                if !is_lost && meta::stat_if_there(from, &entry.name)?.is_none() {
+                    let mut extra = path.to_vec();
+                    extra.extend_from_slice(if path.is_empty() { b"" } else { b"/" });
+                    extra.extend_from_slice(entry.name.to_bytes());
+                    self.differ(&extra, "extra");
+                }
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Compares what a status says. Returns whether the types are the same.
+    fn status(&self, path: &[u8], stat: &Statx, found: &Statx) -> bool {
+        let kind = meta::kind(stat);
+        if kind != meta::kind(found) {
+            self.differ(path, "type");
+            return false;
+        }
+        if stat.stx_mode != found.stx_mode {
+            self.differ(path, "mode");
+        }
+        if super::settle::owner(stat) != super::settle::owner(found) {
+            self.differ(path, "owner");
+        }
+        if meta::modified(stat) != meta::modified(found) {
+            self.differ(path, "mtime");
+        }
+        if meta::device(stat) != meta::device(found) {
+            self.differ(path, "device");
+        }
+        if kind == FileType::RegularFile && stat.stx_size != found.stx_size {
+            self.differ(path, "size");
+        }
+        true
+    }
+
+    fn extra(
+        &self,
+        path: &[u8],
+        from: Place<'_>,
+        to: Place<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let wanted = Extra::read(from, scratch).context("reading the source's attributes")?;
+        let found = Extra::read(to, scratch).context("reading the copy's attributes")?;
+        if wanted.xattrs != found.xattrs {
+            self.differ(path, "attributes");
+        }
+        if self.content == Content::View {
+            return Ok(());
+        }
+        if (wanted.flags ^ found.flags) & self.flags != 0 {
+            self.differ(path, "flags");
+        }
+        if wanted.project != found.project {
+            self.differ(path, "project");
+        }
+        Ok(())
+    }
+
+    /// Whether two names that are one file in the source are one in the copy, and two are two.
+    fn link(&self, path: &[u8], stat: &Statx, found: &Statx) -> Result<()> {
+        if self.content == Content::View || stat.stx_nlink == 1 && found.stx_nlink == 1 {
+            return Ok(());
+        }
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = links.get(Side::Source, stat.stx_ino)?.map(|met| met.other);
+        let back = links.get(Side::Target, found.stx_ino)?.map(|met| met.other);
+        let mut same = true;
+        match other {
+            Some(other) => same &= other == found.stx_ino,
+            None => links.put(Side::Source, stat.stx_ino, found.stx_ino, b"")?,
+        }
+        match back {
+            Some(back) => same &= back == stat.stx_ino,
+            None => links.put(Side::Target, found.stx_ino, stat.stx_ino, b"")?,
+        }
+        drop(links);
+        if !same {
+            self.differ(path, "hard link");
+        }
+        Ok(())
+    }
+
+    /// Opens a file of the copy and starts reading it; `None` where it is not there or no file.
+    fn prefetch(&self, pair: &Pair, name: &CStr) -> Result<Option<OwnedFd>> {
+        let file = match meta::open_file(pair.to.as_fd(), name) {
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(None),
+            file => file.context("opening the copy")?,
+        };
+        if self.content == Content::Bytes {
+            data::read_from_disk(file.as_fd()).context("reading the copy")?;
+        }
+        Ok(Some(file))
+    }
+
+    fn entry(
+        &self,
+        dir: &Dir<Pair>,
+        entry: &Entry,
+        ahead: Option<OwnedFd>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (pair, name) = (&dir.node, &entry.name);
+        let path = || dir.path(name);
+        let Some(stat) =
+            meta::stat_if_there(pair.from.as_fd(), name).context("reading the status")?
+        else {
+            // Gone since it was listed.
+            return Ok(());
+        };
+        let found = match &ahead {
+            Some(file) => Some(meta::stat(file)).transpose(),
+            None => meta::stat_if_there(pair.to.as_fd(), name),
+        };
+        let Some(found) = found.context("reading the copy's status")? else {
+            self.differ(&path(), "missing");
+            return Ok(());
+        };
+        let path = &path();
+        if !self.status(path, &stat, &found) {
+            return Ok(());
+        }
+        self.link(path, &stat, &found)?;
+        match (meta::kind(&stat), ahead) {
+            (FileType::RegularFile, Some(to)) => {
+                let from =
+                    meta::open_file(pair.from.as_fd(), name).context("opening the source")?;
+                self.extra(
+                    path,
+                    Place::Open(from.as_fd()),
+                    Place::Open(to.as_fd()),
+                    scratch,
+                )?;
+                self.content(path, (from.as_fd(), &stat), (to.as_fd(), &found), scratch)
+            }
+            (FileType::RegularFile | FileType::Directory, _) => Ok(()),
+            (kind, _) => {
+                let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
+                if kind == FileType::Symlink && !super::same_target(from, to, name)? {
+                    self.differ(path, "symlink");
+                }
+                self.extra(
+                    path,
+                    Place::Named(from, name),
+                    Place::Named(to, name),
+                    scratch,
+                )
+            }
+        }
+    }
+
+    fn content(
+        &self,
+        path: &[u8],
+        (from, stat): (BorrowedFd<'_>, &Statx),
+        (to, found): (BorrowedFd<'_>, &Statx),
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        if self.content != Content::View
+            && meta::may_have_holes(stat)
+            && !meta::may_have_holes(found)
+        {
+            self.differ(path, "holes");
+        }
+        if self.content == Content::Metadata || stat.stx_size != found.stx_size {
+            return Ok(());
+        }
+        if !data::equal(from, to, stat.stx_size, scratch, &self.counters.compared)? {
+            self.differ(path, "content");
+        }
+        Ok(())
+    }
+}
+
+impl Walk for Compare<'_> {
+    type Node = Pair;
+
+    fn listed(node: &Pair) -> BorrowedFd<'_> {
+        node.from.as_fd()
+    }
+
+    fn enter(
+        &self,
+        parent: &Dir<Pair>,
+        name: &CString,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Pair>> {
+        let path = parent.path(name);
+        let comparing = || format!("comparing {}", super::shown(&path));
+        let from = match meta::open_folder(parent.node.from.as_fd(), name) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            from => from.with_context(comparing)?,
+        };
+        let to = match meta::open_folder(parent.node.to.as_fd(), name) {
+            Err(Errno::NOENT) => {
+                self.differ(&path, "missing");
+                return Ok(None);
+            }
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                self.differ(&path, "type");
+                return Ok(None);
+            }
+            to => to.with_context(comparing)?,
+        };
+        self.counters.files.fetch_add(1, Relaxed);
+        let stat = meta::stat(&from).with_context(comparing)?;
+        let found = meta::stat(&to).with_context(comparing)?;
+        if meta::identity(&stat).0 != self.device {
+            return Ok(None);
+        }
+        let pair = Pair {
+            from,
+            to,
+            stat,
+            found,
+        };
+        self.folder(&pair, &path, scratch).with_context(comparing)?;
+        Ok(Some(pair))
+    }
+
+    fn batch(&self, dir: &Dir<Pair>, entries: &[Entry], scratch: &mut Scratch) -> Result<()> {
+        let comparing =
+            |entry: &Entry| format!("comparing {}", super::shown(&dir.path(&entry.name)));
+        let mut ahead = Vec::with_capacity(entries.len());
+        for entry in entries {
+            ahead.push(match entry.kind {
+                FileType::RegularFile => self
+                    .prefetch(&dir.node, &entry.name)
+                    .with_context(|| comparing(entry))?,
+                _ => None,
+            });
+        }
+        for (entry, ahead) in entries.iter().zip(ahead) {
+            self.entry(dir, entry, ahead, scratch)
+                .with_context(|| comparing(entry))?;
+        }
+        self.counters.files.fetch_add(entries.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    fn leave(&self, _: &Dir<Pair>, _: &mut Scratch) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The top of a tree, and how names in it are shown.
+
+use super::meta;
+use anyhow::{Context, Result, bail};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use std::fmt::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// A folder with all below it on its file system.
+///
+/// For root it is a mount of its own, seen by nobody else, without what is mounted inside it: the walk sees the folders
+/// below those mounts, as the file system holds them, and cannot leave it.
+#[derive(Debug)]
+pub struct Tree {
+    folder: OwnedFd,
+    shown: PathBuf,
+}
+
+impl Tree {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    /// It cannot be opened: it is not there, not a folder, or a symbolic link where those are not to be followed.
+    pub fn open(path: &Path, follow: bool) -> Result<Self> {
+        let opening = || format!("opening {}", path.display());
+        let nofollow = if follow {
+            OFlags::empty()
+        } else {
+            OFlags::NOFOLLOW
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | nofollow;
+        let plain = openat(CWD, path, flags, Mode::empty()).with_context(opening)?;
+        let clone = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH;
+        let folder = match open_tree(&plain, c"", clone) {
+            Ok(tree) => openat(&tree, c".", flags, Mode::empty()).with_context(opening)?,
+            // Not root, an old kernel, or a namespace that allows no mounts.
+            Err(Errno::PERM | Errno::NOSYS | Errno::INVAL | Errno::ACCESS) => plain,
+            Err(error) => return Err(error).with_context(opening),
+        };
+        Ok(Self {
+            folder,
+            shown: path.to_owned(),
+        })
+    }
+
+    /// A tree that is open already, such as a mount that has no path.
+    pub fn of(folder: OwnedFd, shown: PathBuf) -> Self {
+        Self { folder, shown }
+    }
+
+    /// The open folder.
+    pub fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
+    /// Its path, for messages.
+    pub fn shown(&self) -> &Path {
+        &self.shown
+    }
+
+    /// Opens the top folder once more, to be listed from its start.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn reopen(&self) -> Result<OwnedFd> {
+        meta::open_folder(self.folder(), c".")
+            .with_context(|| format!("opening {}", self.shown.display()))
+    }
+
+    /// Whether nothing is in it but the `lost+found` that its file system came with.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn is_empty(&self) -> Result<bool> {
+        let listing = self.reopen()?;
+        let mut scratch = super::scratch::Scratch::new();
+        let (entries, _) = super::walk::read(listing.as_fd(), &mut scratch)?;
+        Ok(entries
+            .iter()
+            .all(|entry| entry.name.as_bytes() == b"lost+found"))
+    }
+
+    /// Keeps every other copy into this tree away as long as the tree is open. Returns whether there was none.
+    ///
+    /// # Errors
+    /// The lock cannot be asked for.
+    pub fn lock(&self) -> Result<bool> {
+        match flock(self.folder(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(error).context("locking the target"),
+        }
+    }
+
+    /// Whether the folder at `inner` is `outer` or lies below it, by whatever path.
+    ///
+    /// # Errors
+    /// A folder above `inner` cannot be opened.
+    pub fn lies_in(inner: &Path, outer: &Path) -> Result<bool> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |path: &Path| {
+            openat(CWD, path, flags, Mode::empty())
+                .with_context(|| format!("opening {}", path.display()))
+        };
+        let outer = meta::identity(&meta::stat(open(outer)?)?);
+        let mut folder = open(inner)?;
+        let mut last = None;
+        // The kernel's own limit of a path is far below this depth.
+        for _ in 0..100_000 {
+            let here = meta::identity(&meta::stat(&folder)?);
+            if here == outer {
+                return Ok(true);
+            }
+            let above = openat(&folder, c"..", flags, Mode::empty())
+                .with_context(|| format!("opening the folder above {}", inner.display()))?;
+            if last == Some(here) && meta::identity(&meta::stat(&above)?) == here {
+                return Ok(false);
+            }
+            last = Some(here);
+            folder = above;
+        }
+        bail!("finding the root above {}", inner.display())
+    }
+}
+
+/// A path of any bytes as text: what is not UTF-8, and control characters, as `\xHH`; empty as `.`.
+pub fn shown(path: &[u8]) -> String {
+    if path.is_empty() {
+        return ".".to_owned();
+    }
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() || character == '\\' {
+                text.extend(character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn names_of_any_bytes_are_told_apart() {
+        assert_eq!(shown(b""), ".");
+        assert_eq!(shown("a/ä b".as_bytes()), "a/ä b");
+        assert_eq!(shown(b"a\xff\\xff\n"), "a\\xff\\\\xff\\n");
+    }
+}

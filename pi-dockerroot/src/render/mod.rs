@@ -1,0 +1,5 @@
+//! The forms of the output.
+
+mod text;
+
+pub use text::text;
