@@ -36,11 +36,18 @@ pub struct Observed {
 pub enum State {
     /// Nothing.
     Empty,
-    /// An unfinished copy of this source; whether the machine has not been started anew since.
-    Unfinished { same_boot: bool, held: Held },
-    /// Something else: how it differs, and what it holds.
+    /// An unfinished copy of this source.
+    Unfinished {
+        /// Whether the machine has not been started anew since.
+        same_boot: bool,
+        /// What it holds.
+        held: Held,
+    },
+    /// Something else.
     Full {
+        /// How it differs from the source.
         differences: Differences,
+        /// What it holds.
         held: Held,
     },
 }

@@ -510,10 +510,10 @@ impl Copier<'_> {
         };
         let existing = self.existing(pair, name)?;
         let mut links = (stat.stx_nlink > 1).then(|| self.lock());
-        if let Some(links) = &links {
-            if self.link_to_first(links, dir, name, want, existing.as_ref(), scratch)? {
-                return Ok(Met::Done);
-            }
+        if let Some(links) = &links
+            && self.link_to_first(links, dir, name, want, existing.as_ref(), scratch)?
+        {
+            return Ok(Met::Done);
         }
         let free = |existing: &Statx| match &links {
             Some(links) => Ok(links.get(Side::Target, existing.stx_ino)?.is_none()),

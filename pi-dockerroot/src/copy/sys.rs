@@ -69,17 +69,17 @@ fn path(folder: BorrowedFd<'_>, name: &CStr) -> CString {
     CString::new(path).unwrap_or_default()
 }
 
-pub(super) fn list_xattrs(place: Place<'_>, list: &mut Vec<u8>) -> Result<usize> {
+pub(super) fn list_xattrs(place: Place<'_>, list: &mut [u8]) -> Result<usize> {
     match place {
-        Place::Open(file) => fs::flistxattr(file, &mut list[..]),
-        Place::Named(folder, name) => fs::llistxattr(path(folder, name), &mut list[..]),
+        Place::Open(file) => fs::flistxattr(file, list),
+        Place::Named(folder, name) => fs::llistxattr(path(folder, name), list),
     }
 }
 
-pub(super) fn get_xattr(place: Place<'_>, name: &CStr, value: &mut Vec<u8>) -> Result<usize> {
+pub(super) fn get_xattr(place: Place<'_>, name: &CStr, value: &mut [u8]) -> Result<usize> {
     match place {
-        Place::Open(file) => fs::fgetxattr(file, name, &mut value[..]),
-        Place::Named(folder, file) => fs::lgetxattr(path(folder, file), name, &mut value[..]),
+        Place::Open(file) => fs::fgetxattr(file, name, value),
+        Place::Named(folder, file) => fs::lgetxattr(path(folder, file), name, value),
     }
 }
 
