@@ -1,7 +1,7 @@
 //! Looks at both trees, without changing either.
 
 use crate::copy::abilities::{self, Abilities};
-use crate::copy::{self, Content, Counters, Differences, Holdings, Marker, Tree};
+use crate::copy::{self, Content, Counters, Differences, Holdings, Marker, Tree, nesting};
 use crate::progress::{Phase, Show, Total};
 use crate::request::Request;
 use anyhow::{Context, Result};
@@ -107,7 +107,7 @@ pub fn refusals(request: &Request) -> Result<Vec<Finding>> {
         (to, from, "the target lies in the source"),
         (from, to, "the source lies in the target"),
     ] {
-        if findings.is_empty() && Tree::lies_in(inner, outer)? {
+        if findings.is_empty() && nesting::lies_in(inner, outer)? {
             let fix = "choose two folders of which none lies in the other";
             findings.push(Finding::error("tree-nested", subject(to), words).fix(fix));
         }

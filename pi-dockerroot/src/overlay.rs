@@ -70,6 +70,8 @@ fn in_own_namespace(
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }.context(unsharing)?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).context(unsharing)?;
+    // The kernel mounts layers only from mounts that this namespace holds.
+    let (source, copy) = (&source.as_mounted()?, &copy.as_mounted()?);
     let place = tempfile::tempdir().context("making a mount point")?;
     let empty = tempfile::tempdir().context("making an empty layer")?;
     let mut all = Differences::default();

@@ -12,7 +12,7 @@ python3 "$here/everything.py" "$from" >"$disks/left-out"
 python3 "$here/describe.py" "$from" >"$disks/original.json"
 arguments=()
 
-# try NAME COMMAND…: copies with a command that finds FROM and TO in $from and $to.
+# try NAME FUNCTION: copies with a function that finds the folders in $from and $to.
 try() {
   local name=$1 number=${#arguments[@]}
   shift
@@ -25,12 +25,15 @@ try() {
 }
 ours() { "$tool" -n --tree --from "$from" --to "$to" --apply; }
 cp_recipe() { (cd "$from" && cp -R ./* "$to"); }
+cp_all() { cp -a "$from/." "$to"; }
+rsync_usual() { rsync -a "$from/" "$to"; }
+rsync_all() { rsync -aHAXS "$from/" "$to"; }
 tar_all() { tar -C "$from" --xattrs '--xattrs-include=*' --acls -S -cf - . | tar -C "$to" --xattrs '--xattrs-include=*' --acls -xpf -; }
 
 try pi-dockerroot ours
 try 'cp -R A/* B' cp_recipe
-try 'cp -a' cp -a "$from/." "$to"
-try 'rsync -a' rsync -a "$from/" "$to"
-try 'rsync -aHAXS' rsync -aHAXS "$from/" "$to"
+try 'cp -a' cp_all
+try 'rsync -a' rsync_usual
+try 'rsync -aHAXS' rsync_all
 try 'tar, all its options' tar_all
 python3 "$here/losses.py" "$disks/original.json" "${arguments[@]}"

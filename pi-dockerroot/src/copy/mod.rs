@@ -11,6 +11,7 @@ mod hardlink;
 mod links;
 mod marker;
 mod meta;
+pub mod nesting;
 mod remove;
 mod scan;
 mod scratch;

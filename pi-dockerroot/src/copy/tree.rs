@@ -97,34 +97,18 @@ impl Tree {
         }
     }
 
-    /// Whether the folder at `inner` is `outer` or lies below it, by whatever path.
+    /// The same folder, opened anew by its path: as the mount namespace of this thread sees it.
     ///
     /// # Errors
-    /// A folder above `inner` cannot be opened.
-    pub fn lies_in(inner: &Path, outer: &Path) -> Result<bool> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |path: &Path| {
-            openat(CWD, path, flags, Mode::empty())
-                .with_context(|| format!("opening {}", path.display()))
-        };
-        let outer = meta::identity(&meta::stat(open(outer)?)?);
-        let mut folder = open(inner)?;
-        let mut last = None;
-        // The kernel's own limit of a path is far below this depth.
-        for _ in 0..100_000 {
-            let here = meta::identity(&meta::stat(&folder)?);
-            if here == outer {
-                return Ok(true);
-            }
-            let above = openat(&folder, c"..", flags, Mode::empty())
-                .with_context(|| format!("opening the folder above {}", inner.display()))?;
-            if last == Some(here) && meta::identity(&meta::stat(&above)?) == here {
-                return Ok(false);
-            }
-            last = Some(here);
-            folder = above;
+    /// It cannot be opened, or something else stands there now.
+    pub fn as_mounted(&self) -> Result<Self> {
+        let opening = || format!("opening {}", self.shown.display());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(CWD, &self.shown, flags, Mode::empty()).with_context(opening)?;
+        if meta::identity(&meta::stat(&folder)?) != meta::identity(&meta::stat(&self.folder)?) {
+            bail!("{} is another folder than before", self.shown.display());
         }
-        bail!("finding the root above {}", inner.display())
+        Ok(Self::of(folder, self.shown.clone()))
     }
 }
 
