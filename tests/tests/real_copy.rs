@@ -265,6 +265,12 @@ fn change() -> impl Strategy<Value = Change> {
 fn make(tree: &Path, change: &Change) -> std::io::Result<()> {
     let at = |name: &String| tree.join(name);
     match change {
+        // Writing to a FIFO would wait for a reader, and writing to a device is not wanted.
+        Change::File(name, _) | Change::Sparse(name, _)
+            if at(name).exists() && !at(name).is_file() =>
+        {
+            Ok(())
+        }
         Change::File(name, content) => std::fs::write(at(name), content),
         Change::Sparse(name, size) => {
             let file = std::fs::File::create(at(name))?;
@@ -332,6 +338,7 @@ fn random_trees_are_equal_after_each_pass() {
         let mut runner = TestRunner::new(Config {
             cases,
             failure_persistence: None,
+            max_shrink_iters: 60,
             ..Config::default()
         });
         let changes = || prop::collection::vec(change(), 0..60);

@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# Sourced by scripts/bench: pi-dockerroot beside rsync, cp and tar, from ext4 to ext4 on disks in files.
+
+# bench_tree FOLDER: 60,000 files with 845 MB in 3,000 folders, with sizes like those of image layers.
+bench_tree() {
+  python3 - "$1" <<'PY'
+import os, random, sys
+random.seed(7)
+folders = [sys.argv[1]]
+os.mkdir(folders[0])
+for number in range(3000):
+    folder = os.path.join(random.choice(folders[-200:] if random.random() < 0.7 else folders), f"d{number}")
+    os.mkdir(folder)
+    folders.append(folder)
+sizes = [min(int(random.lognormvariate(8.2, 1.6)), 4_000_000) for _ in range(60_000)]
+scale = 845_000_000 / sum(sizes)
+blob = os.urandom(32 << 20)
+for number, size in enumerate(sizes):
+    start = random.randrange(8 << 20)
+    with open(os.path.join(random.choice(folders), f"file-{number}.dat"), "wb") as file:
+        file.write(blob[start:start + int(size * scale)])
+PY
+}
+
+# many_files FOLDER FILES: empty files, 50 in each folder.
+many_files() {
+  python3 - "$1" "$2" <<'PY'
+import os, sys
+os.mkdir(sys.argv[1])
+for folder in range(int(sys.argv[2]) // 50):
+    path = os.path.join(sys.argv[1], f"d{folder:06}")
+    os.mkdir(path)
+    for file in range(50):
+        os.close(os.open(os.path.join(path, f"file-{file}"), os.O_CREAT | os.O_WRONLY))
+PY
+}
+
+# contend ROUNDS RESULT PREPARE NAME=COMMAND…: runs the commands in turns, so that whatever else the machine does hits
+# all of them; flushes after each; writes the median seconds of each to RESULT.NAME.
+contend() {
+  local rounds=$1 result=$2 prepare=$3 round contender start
+  shift 3
+  for round in $(seq "$rounds"); do
+    for contender; do
+      eval "$prepare"
+      sync
+      start=$(date +%s.%N)
+      eval "${contender#*=}" >/dev/null 2>&1
+      sync -f "${work:?}/to"
+      echo "$start $(date +%s.%N)" | awk '{ print $2 - $1 }' >>"$result.${contender%%=*}.all"
+    done
+  done
+  for contender; do
+    sort -n "$result.${contender%%=*}.all" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }' >"$result.${contender%%=*}"
+  done
+  [ -n "$round" ]
+}
+
+# beside WHAT LIMIT RESULT OURS PEER PEER'S-COMMAND
+beside() {
+  local ours peer
+  ours=$(cat "$3.$4")
+  peer=$(cat "$3.$5")
+  row "$1, beside \`$6\`" "$(seconds "$ours")" "$(seconds "$peer")" \
+    "$(awk -v a="$ours" -v b="$peer" 'BEGIN { printf "%.2f", a / b }')" "at most $2"
+}
+
+# One of the parts below, in a mount namespace of its own; what is mounted goes with it. Rows come back in a file.
+bench_pi_dockerroot() {
+  local part
+  if [ "$(id -u)" != 0 ]; then
+    echo "bench: pi-dockerroot needs root for its disks; left out" >&2
+    return
+  fi
+  for part in speed memory; do
+    export work
+    : >"$work/rows"
+    unshare -m bash -euo pipefail -c "
+      $(declare -f row seconds beside contend bench_tree many_files dockerroot_disks dockerroot_speed dockerroot_memory)
+      rows=()
+      mount --make-rprivate /
+      dockerroot_disks
+      dockerroot_$part
+      printf '%s\n' \"\${rows[@]}\" >\"\$work/rows\""
+    mapfile -t -O "${#rows[@]}" rows <"$work/rows"
+    rm -rf "$work/from" "$work/to" "$work"/*.img
+  done
+  echo "What each loses of a tree with everything, on XFS:" >&2
+  unshare -m tests/copy/losses.sh "$(command -v pi-dockerroot)" xfs >&2
+}
+
+dockerroot_disks() {
+  local disk
+  for disk in from to; do
+    rm -f "${work:?}/$disk.img"
+    truncate -s 4G "$work/$disk.img"
+    mkfs.ext4 -q -F -i 2048 "$work/$disk.img"
+    mkdir -p "$work/$disk"
+    mount -o loop "$work/$disk.img" "$work/$disk"
+  done
+}
+
+dockerroot_speed() {
+  local from=$work/from/tree to=$work/to/tree ours second
+  bench_tree "$from"
+  find "$from" -type f -exec cat {} + >/dev/null
+  ours="pi-dockerroot -n --tree --from $from --to $to --apply --only"
+  contend 5 "$work/copy" "rm -rf $to; mkdir $to" \
+    "ours=$ours" "rsync=rsync -aHAXS $from/ $to/" "cp=cp -a $from/. $to/" "tar=tar -C $from -cf - . | tar -C $to -xf -"
+  beside "pi-dockerroot, 60,000 files, 845 MB" 0.5 "$work/copy" ours rsync "rsync -aHAXS"
+  beside "the same" 0.7 "$work/copy" ours cp "cp -a"
+  beside "the same" 0.9 "$work/copy" ours tar "tar | tar"
+  contend 3 "$work/verify" "rm -rf $to; mkdir $to" \
+    "ours=$ours --verify" "rsync=rsync -aHAXS $from/ $to/; rsync -aHAXSc $from/ $to/"
+  beside "pi-dockerroot, the same copied and verified" 0.8 "$work/verify" ours rsync "rsync -aHAXS; rsync -aHAXSc"
+  # The first percent of the files gets new content before each run.
+  second="find $from -name 'file-*00.dat' -exec sh -c 'for f; do echo \$\$ >>\"\$f\"; done' x {} +"
+  contend 5 "$work/second" "$second" "ours=$ours --update" "rsync=rsync -aHAXS --delete $from/ $to/"
+  beside "pi-dockerroot, second pass, 1 % changed" 0.5 "$work/second" ours rsync "rsync -aHAXS --delete"
+}
+
+dockerroot_memory() {
+  local count peak from to
+  for count in 100000 1000000; do
+    from=$work/from/$count to=$work/to/$count
+    many_files "$from" "$count"
+    mkdir "$to"
+    command time -o "$work/memory" -f '%M %e' pi-dockerroot -n --tree --from "$from" --to "$to" --apply >/dev/null 2>&1
+    peak=$(tail -n1 "$work/memory" | cut -d' ' -f1)
+    row "pi-dockerroot, $count files in $((count / 50)) folders, peak memory; time" \
+      "$(awk -v k="$peak" 'BEGIN { printf "%.1f MB", k * 1024 / 1e6 }')" "$(tail -n1 "$work/memory" | cut -d' ' -f2) s" \
+      "$(awk -v k="$peak" 'BEGIN { printf "%.2f", k * 1024 / 64e6 }')" "at most 64.0 MB"
+  done
+}
