@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by scripts/bench: pi-dockerroot beside rsync, cp and tar, from ext4 to ext4 on disks in files.
+# Sourced by scripts/bench: pi-dockerroot beside rsync, cp and tar, from ext4 to ext4 on loop devices.
 
 # bench_tree FOLDER: 60,000 files with 845 MB in 3,000 folders, with sizes like those of image layers.
 bench_tree() {
@@ -43,7 +43,7 @@ contend() {
   for round in $(seq "$rounds"); do
     for contender; do
       eval "$prepare"
-      sync
+      sync -f "${work:?}/to"
       start=$(date +%s.%N)
       eval "${contender#*=}" >/dev/null 2>&1
       sync -f "${work:?}/to"
@@ -83,20 +83,22 @@ bench_pi_dockerroot() {
       dockerroot_$part
       printf '%s\n' \"\${rows[@]}\" >\"\$work/rows\""
     mapfile -t -O "${#rows[@]}" rows <"$work/rows"
-    rm -rf "$work/from" "$work/to" "$work"/*.img
+    rm -rf "${work:?}/from" "$work/to" "$work/disks"
   done
   echo "What each loses of a tree with everything, on XFS:" >&2
   unshare -m tests/copy/losses.sh "$(command -v pi-dockerroot)" xfs >&2
 }
 
+# Two file systems on loop devices. The files below lie in memory: what else the machine's disk does is not measured.
 dockerroot_disks() {
   local disk
+  mkdir -p "${work:?}/disks"
+  mount -t tmpfs -o size=6G none "$work/disks"
   for disk in from to; do
-    rm -f "${work:?}/$disk.img"
-    truncate -s 4G "$work/$disk.img"
-    mkfs.ext4 -q -F -i 2048 "$work/$disk.img"
+    truncate -s 4G "$work/disks/$disk.img"
+    mkfs.ext4 -q -F -i 2048 "$work/disks/$disk.img"
     mkdir -p "$work/$disk"
-    mount -o loop "$work/$disk.img" "$work/$disk"
+    mount -o loop "$work/disks/$disk.img" "$work/$disk"
   done
 }
 
