@@ -29,7 +29,11 @@ pub fn copy(request: &Request, observed: &Observed, show: Show) -> Result<(Copie
             }
         ),
     };
-    let total = Total::of(&observed.holdings);
+    let total = observed
+        .holdings
+        .as_ref()
+        .map(Total::of)
+        .unwrap_or_default();
     show.while_running(Phase::Copy, total, &counters, || {
         copy::copy(&observed.source, &observed.target, options, &counters)
     })
@@ -75,7 +79,11 @@ pub fn verify(
     show: Show,
 ) -> Result<(Verified, Vec<Finding>)> {
     let counters = Counters::default();
-    let total = Total::of(&observed.holdings);
+    let total = observed
+        .holdings
+        .as_ref()
+        .map(Total::of)
+        .unwrap_or_default();
     let (source, target) = (&observed.source, &observed.target);
     let mut differences = show.while_running(Phase::Verify, total, &counters, || {
         copy::verify(source, target, Content::Bytes, &counters)

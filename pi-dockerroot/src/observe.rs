@@ -15,8 +15,8 @@ pub struct Observed {
     pub source: Tree,
     /// The target, locked where it is to be changed.
     pub target: Tree,
-    /// What the source holds.
-    pub holdings: Holdings,
+    /// What the source holds; `None` where an earlier copy is made equal and there is room for a whole one beside it.
+    pub holdings: Option<Holdings>,
     /// What the target's file system can hold.
     pub abilities: Abilities,
     /// Whether projects can be kept; looked at only where there are any and it is to be copied.
@@ -40,6 +40,11 @@ pub enum State {
     Unfinished {
         /// Whether the machine has not been started anew since.
         same_boot: bool,
+        /// What it holds.
+        held: Held,
+    },
+    /// An earlier copy that is to be made equal. How it differs the copying itself will find.
+    Earlier {
         /// What it holds.
         held: Held,
     },
@@ -67,6 +72,7 @@ impl Observed {
         match &self.state {
             State::Full { differences, .. } => Some(differences.count > 0),
             State::Empty | State::Unfinished { .. } => Some(true),
+            State::Earlier { .. } => None,
         }
     }
 }
@@ -124,13 +130,21 @@ pub fn observe(request: &Request, show: Show) -> Result<Observed> {
     let target = Tree::open(&request.to, false)?;
     let busy = request.apply && !target.lock()?;
     let mark = Marker::of(&source)?;
-    let holdings = count(&source, show)?;
+    let abilities = Abilities::of(&target)?;
+    let quick =
+        request.apply && request.update && has_ample_room(&Abilities::of(&source)?, &abilities);
+    let holdings = if quick {
+        None
+    } else {
+        Some(count(&source, show)?)
+    };
+    let projects = holdings
+        .as_ref()
+        .is_some_and(|holdings| holdings.with_project > 0);
     Ok(Observed {
-        state: state(request, &source, &target, &mark, show)?,
-        abilities: Abilities::of(&target)?,
-        keeps_projects: holdings.with_project == 0
-            || !request.apply
-            || abilities::keeps_projects(&target),
+        state: state(request, &source, &target, &mark, show, quick)?,
+        abilities,
+        keeps_projects: !projects || !request.apply || abilities::keeps_projects(&target),
         source_unfinished: Marker::read(&source)?.is_some(),
         root: rustix::process::geteuid().is_root(),
         source,
@@ -138,6 +152,18 @@ pub fn observe(request: &Request, show: Show) -> Result<Observed> {
         holdings,
         busy,
     })
+}
+
+/// Whether the target could take all that is on the source's file system once more, and is of the same kind: then a second
+/// pass, for which an engine may be standing still, need not count first.
+fn has_ample_room(source: &Abilities, target: &Abilities) -> bool {
+    let inodes = target
+        .free_inodes
+        .is_none_or(|free| source.used_inodes < free);
+    source.filesystem == target.filesystem
+        && !target.read_only
+        && source.used_bytes + source.used_bytes / 50 + (4 << 20) < target.free_bytes
+        && inodes
 }
 
 fn count(tree: &Tree, show: Show) -> Result<Holdings> {
@@ -154,11 +180,15 @@ fn state(
     target: &Tree,
     mark: &Marker,
     show: Show,
+    quick: bool,
 ) -> Result<State> {
     if target.is_empty()? {
         return Ok(State::Empty);
     }
     let held = || -> Result<Held> {
+        if quick {
+            return Ok(Held::default());
+        }
         let held = count(target, show)?;
         Ok(Held {
             bytes: held.allocated_bytes,
@@ -171,6 +201,9 @@ fn state(
             same_boot: found.same_boot(mark),
             held: held()?,
         });
+    }
+    if request.apply && request.update {
+        return Ok(State::Earlier { held: held()? });
     }
     let counters = Counters::default();
     let total = Total::default();

@@ -18,7 +18,7 @@ const MARGIN_INODES: u64 = 16;
 /// The numbers of the plan.
 pub fn figures(observed: &Observed) -> Option<Figures> {
     let held = held(observed);
-    let (holdings, abilities) = (&observed.holdings, &observed.abilities);
+    let (holdings, abilities) = (observed.holdings.as_ref()?, &observed.abilities);
     let needed_bytes = needed_bytes(holdings, held);
     Some(Figures {
         bytes: holdings.bytes,
@@ -39,7 +39,7 @@ pub fn figures(observed: &Observed) -> Option<Figures> {
         features: features(holdings),
         differences: match &observed.state {
             State::Full { differences, .. } => Some(differences.count),
-            State::Empty | State::Unfinished { .. } => None,
+            State::Empty | State::Unfinished { .. } | State::Earlier { .. } => None,
         },
     })
 }
@@ -47,7 +47,7 @@ pub fn figures(observed: &Observed) -> Option<Figures> {
 fn held(observed: &Observed) -> Held {
     match observed.state {
         State::Empty => Held::default(),
-        State::Unfinished { held, .. } | State::Full { held, .. } => held,
+        State::Unfinished { held, .. } | State::Earlier { held } | State::Full { held, .. } => held,
     }
 }
 
@@ -88,11 +88,13 @@ fn features(holdings: &Holdings) -> Vec<String> {
 pub fn judge(request: &Request, observed: &Observed) -> Vec<Finding> {
     let mut findings = Vec::new();
     state(request, observed, &mut findings);
+    let none = Holdings::default();
+    let holdings = observed.holdings.as_ref().unwrap_or(&none);
     if request.apply || !request.verify {
-        filesystem(request, observed, &mut findings);
-        room(request, observed, &mut findings);
+        filesystem(request, observed, holdings, &mut findings);
+        room(request, observed, holdings, &mut findings);
     }
-    source(request, observed, &mut findings);
+    source(request, observed, holdings, &mut findings);
     findings
 }
 
@@ -108,7 +110,13 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
     }
     match &observed.state {
         State::Empty => {
-            if request.verify && !request.apply && observed.holdings.inodes > 1 {
+            if request.verify
+                && !request.apply
+                && observed
+                    .holdings
+                    .as_ref()
+                    .is_some_and(|held| held.inodes > 1)
+            {
                 let message = "the target is empty: nothing was copied yet";
                 findings.push(Finding::error(
                     "tree-target-empty",
@@ -125,6 +133,7 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
             };
             findings.push(Finding::info("tree-unfinished", target(request), message));
         }
+        State::Earlier { .. } => {}
         State::Full { differences, .. } => {
             let allowed = request.update || request.verify && !request.apply;
             if differences.count > 0 && !allowed {
@@ -141,8 +150,13 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
 }
 
 /// What the target's file system cannot hold.
-fn filesystem(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
-    let (holdings, abilities) = (&observed.holdings, &observed.abilities);
+fn filesystem(
+    request: &Request,
+    observed: &Observed,
+    holdings: &Holdings,
+    findings: &mut Vec<Finding>,
+) {
+    let abilities = &observed.abilities;
     let mut lacks: Vec<String> = [
         ("writing: it is mounted read-only", abilities.read_only),
         ("owners, modes, links and device nodes", !abilities.unix),
@@ -194,8 +208,8 @@ fn filesystem(request: &Request, observed: &Observed, findings: &mut Vec<Finding
 }
 
 /// Whether there is room.
-fn room(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
-    let (holdings, abilities, held) = (&observed.holdings, &observed.abilities, held(observed));
+fn room(request: &Request, observed: &Observed, holdings: &Holdings, findings: &mut Vec<Finding>) {
+    let (abilities, held) = (&observed.abilities, held(observed));
     let needed = needed_bytes(holdings, held);
     if needed > abilities.free_bytes {
         let message = format!(
@@ -220,13 +234,17 @@ fn room(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
 }
 
 /// What there is to say of the source.
-fn source(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
+fn source(
+    request: &Request,
+    observed: &Observed,
+    holdings: &Holdings,
+    findings: &mut Vec<Finding>,
+) {
     let source = request.from.display().to_string();
     if observed.source_unfinished {
         let message = format!("the source is itself an unfinished copy ({})", Marker::NAME);
         findings.push(Finding::error("tree-source-unfinished", &source, message));
     }
-    let holdings = &observed.holdings;
     if holdings.mounts > 0 {
         let message = format!(
             "{} other file systems are mounted in it; they are not entered, and their folders stay empty",

@@ -30,6 +30,10 @@ pub struct Abilities {
     pub most_links: u64,
     /// Free bytes for this user.
     pub free_bytes: u64,
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// Inodes in use.
+    pub used_inodes: u64,
     /// Free inodes; `None` where they do not run out before the space.
     pub free_inodes: Option<u64>,
     /// The size of its blocks in bytes.
@@ -115,6 +119,9 @@ impl Abilities {
                 .contains(rustix::fs::StatVfsMountFlags::RDONLY),
             most_links,
             free_bytes: statvfs.f_bavail.saturating_mul(block_bytes),
+            used_bytes: (statvfs.f_blocks.saturating_sub(statvfs.f_bfree))
+                .saturating_mul(block_bytes),
+            used_inodes: statvfs.f_files.saturating_sub(statvfs.f_ffree),
             free_inodes: (statvfs.f_files > 0).then_some(statvfs.f_favail),
             block_bytes,
         })

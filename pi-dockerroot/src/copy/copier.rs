@@ -113,7 +113,10 @@ impl Copier<'_> {
             }
             from => from.context("opening the folder")?,
         };
-        let (stat, extra) = status(from.as_fd(), scratch).context("reading the status")?;
+        let (mut stat, extra) = status(from.as_fd(), scratch).context("reading the status")?;
+        if meta::just_modified(&stat) {
+            stat = meta::stat_later(from.as_fd()).context("reading the status")?;
+        }
         let existing = match pair.before {
             None => None,
             Some(_) => {
@@ -149,7 +152,7 @@ impl Copier<'_> {
             self.counters.mounts.fetch_add(1, Relaxed);
             return Ok(None);
         }
-        if keep {
+        if pair.may_have_extras() {
             self.remove_extras(&pair, false, scratch)?;
         }
         Ok(Some(pair))

@@ -16,10 +16,6 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
-
-/// How coarse the kernel's time stamps are at worst (a tick at 100 Hz), doubled.
-const TICK: Duration = Duration::from_millis(20);
 
 impl Copier<'_> {
     pub(super) fn regular(
@@ -38,10 +34,8 @@ impl Copier<'_> {
         if meta::kind(&stat) != FileType::RegularFile {
             return Ok(Met::Retyped);
         }
-        if just_modified(&stat) {
-            // A change in the same tick of the clock would keep the time stamp, and the next pass would not see it.
-            std::thread::sleep(TICK);
-            stat = meta::stat(&from).context("reading the status")?;
+        if meta::just_modified(&stat) {
+            stat = meta::stat_later(from.as_fd()).context("reading the status")?;
         }
         let from = from.as_fd();
         let extra = Extra::read(Place::Open(from), scratch).context("reading the attributes")?;
@@ -224,18 +218,6 @@ impl Copier<'_> {
 /// The mode that a new file is made with: what may have to change with its owner comes later.
 fn created(stat: &Statx) -> Mode {
     meta::permissions(stat) & (Mode::RWXU | Mode::RWXG | Mode::RWXO)
-}
-
-/// Whether a file was modified so lately that its next change may have the same time stamp.
-fn just_modified(stat: &Statx) -> bool {
-    let (seconds, nanoseconds) = meta::modified(stat);
-    let Ok(seconds) = u64::try_from(seconds) else {
-        return false;
-    };
-    let modified = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
-    SystemTime::now()
-        .duration_since(modified)
-        .is_ok_and(|age| age < TICK)
 }
 
 /// Notes the first name of a file with several.

@@ -10,6 +10,10 @@ use rustix::io::{Errno, Result};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+/// How coarse the kernel's time stamps are at worst (a tick at 100 Hz), doubled.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Reading shall not change the source's access times; only root and a file's owner may ask for that.
 static NO_ATIME: LazyLock<OFlags> = LazyLock::new(|| {
@@ -119,6 +123,25 @@ pub(super) fn times(stat: &Statx) -> Timestamps {
 /// The modification time, for comparing.
 pub(super) fn modified(stat: &Statx) -> (i64, u32) {
     (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)
+}
+
+/// Whether a file was modified so lately that its next change may have the same time stamp.
+pub(super) fn just_modified(stat: &Statx) -> bool {
+    let (seconds, nanoseconds) = modified(stat);
+    let Ok(seconds) = u64::try_from(seconds) else {
+        return false;
+    };
+    let modified = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    SystemTime::now()
+        .duration_since(modified)
+        .is_ok_and(|age| age < TICK)
+}
+
+/// A file's status when its next change will have another time: a change in the same tick would keep it, and the next
+/// pass would not see that.
+pub(super) fn stat_later(file: BorrowedFd<'_>) -> Result<Statx> {
+    std::thread::sleep(TICK);
+    stat(file)
 }
 
 impl Extra {

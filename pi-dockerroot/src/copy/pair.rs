@@ -73,6 +73,13 @@ impl Pair {
         }
     }
 
+    /// Whether names may have been taken from the source's folder since it was copied. Its copy gets the time of
+    /// modification when all is in it, and loses it with the next name that is made or removed in it.
+    pub fn may_have_extras(&self) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|(stat, _)| meta::modified(stat) != meta::modified(&self.stat))
+    }
+
     /// Makes the copy's folder ready for changes: whatever it would hand down to new files, or keep from being changed,
     /// goes until the folder is left.
     pub fn touch(&self) -> Result<()> {
