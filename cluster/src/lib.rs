@@ -1,19 +1,22 @@
 //! The cluster document and what every tool shares. Nothing of one tool's job is in here.
 //!
-//! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`]) reads and
-//! writes nothing but its arguments. The acting half ([`edge`], [`root`], [`command`], [`secret`])
-//! touches the system and may use the pure half, never the other way round.
+//! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`], [`plan`],
+//! [`cloud_config`]) reads and writes nothing but its arguments. The acting half ([`edge`], [`root`], [`command`],
+//! [`secret`], [`run`]) touches the system and may use the pure half, never the other way round.
 
+pub mod cloud_config;
 pub mod document;
 pub mod finding;
 pub mod invalid;
 pub mod inventory;
 pub mod name;
+pub mod plan;
 pub mod quantity;
 
 pub mod command;
 pub mod edge;
 pub mod root;
+pub mod run;
 pub mod secret;
 
 /// The reference cluster: what `--example` prints and `scripts/plan-cluster` takes without a file.

@@ -1,0 +1,429 @@
+//! Steps as a POSIX shell script: the same plan with the same checks, for whoever would rather read and run that.
+
+use super::text::sentence;
+use super::{Action, Check, Hex, KernelCall, Plan, Scratch, Step};
+use crate::command::quote;
+use crate::name::escape_controls;
+
+/// What every script begins with. `octal` is there because a POSIX `printf` knows no other escape for a byte.
+const PRELUDE: &str = r#"set -eu
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+say() { printf '%s\n' "$*" >&2; }
+die() { say "stopped: $*"; exit 1; }
+refuse() { say "refused: $*"; exit 3; }
+# FILE OFFSET LENGTH: the bytes there, in hexadecimal digits
+bytes() { dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -v -tx1 | tr -d ' \n'; }
+# FILE OFFSET OCTAL: writes bytes there
+put() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc,fsync 2>/dev/null; }
+size() { if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -c %s "$1"; fi; }
+"#;
+
+/// A script that carries out a plan's steps. `before` is checked before anything is changed, and so is what stands at
+/// each place that the steps write to; a step whose effect is there already is passed over.
+pub fn script(plan: &Plan, title: &str, lock: Option<&str>, before: &[Check]) -> String {
+    let mut out = String::from("#!/bin/sh\n");
+    comment(&mut out, title);
+    comment(
+        &mut out,
+        &format!(
+            "Made by {} {}; plan {}.",
+            plan.tool,
+            plan.tool_version,
+            plan.plan_sha256()
+        ),
+    );
+    out.push_str(PRELUDE);
+    if let Some(path) = lock {
+        // The whole disk's node, as udev expects it of whoever changes a disk.
+        let path = quote(path);
+        out.push_str(&format!(
+            "exec 9<{path}\nflock -w 10 9 || die {path} is locked by another program\n"
+        ));
+    }
+    out.push_str("\n# All checks come before the first change.\n");
+    for check in before {
+        let why = quote(&format!("not as planned: {}", shown(check)));
+        out.push_str(&format!("{} || refuse {why}\n", test(check)));
+    }
+    for step in &plan.steps {
+        place_check(&mut out, step);
+    }
+    for step in &plan.steps {
+        step_lines(&mut out, step);
+    }
+    out.push_str("\nsay done\n");
+    out
+}
+
+fn comment(out: &mut String, text: &str) {
+    out.push_str(&format!("# {}\n", escape_controls(text)));
+}
+
+/// Refuses where neither what the plan was made for nor what it would write stands at a step's place.
+fn place_check(out: &mut String, step: &Step) {
+    let (path, offset, before, after) = match &step.action {
+        Action::WriteBytes {
+            path,
+            offset_bytes,
+            before,
+            bytes,
+        } => (path, offset_bytes, before, bytes.clone()),
+        Action::Erase {
+            path,
+            offset_bytes,
+            before,
+        } => (path, offset_bytes, before, Hex(vec![0; before.0.len()])),
+        _ => return,
+    };
+    let (place, length) = (quote(path), before.0.len());
+    out.push_str(&format!(
+        "case $(bytes {place} {offset} {length}) in\n  {before} | {after}) ;;\n  *) refuse {} ;;\nesac\n",
+        quote(&format!("{path} changed at offset {offset} since the plan"))
+    ));
+}
+
+fn step_lines(out: &mut String, step: &Step) {
+    out.push('\n');
+    comment(out, &format!("{}: {}", step.id, step.why));
+    let check = test(&step.check);
+    out.push_str(&format!(
+        "if {check}; then\n  say {}\nelse\n  say {}\n",
+        quote(&format!("{}: already so", step.id)),
+        quote(&format!("{}: {}", step.id, sentence(&step.action)))
+    ));
+    for line in lines(&step.action, &step.check) {
+        out.push_str(&format!("  {line}\n"));
+    }
+    out.push_str(&format!(
+        "  {check} || die {}\nfi\n",
+        quote(&format!("{} did not work", step.id))
+    ));
+}
+
+/// The commands of an action.
+fn lines(action: &Action, check: &Check) -> Vec<String> {
+    match action {
+        Action::WriteBytes {
+            path,
+            offset_bytes,
+            bytes,
+            ..
+        } => vec![put(path, *offset_bytes, &bytes.0)],
+        Action::Erase {
+            path,
+            offset_bytes,
+            before,
+        } => vec![put(path, *offset_bytes, &vec![0; before.0.len()])],
+        Action::Discard {
+            path,
+            offset_bytes,
+            size_bytes,
+        } => vec![format!(
+            "fallocate -p -o {offset_bytes} -l {size_bytes} {}",
+            quote(path)
+        )],
+        Action::WriteFile {
+            path,
+            content,
+            mode,
+        } => vec![
+            format!("mkdir -p \"$(dirname {0})\"", quote(path)),
+            format!("printf %s {} >{1}.new", quote(content), quote(path)),
+            format!("chmod {mode:o} {0}.new", quote(path)),
+            format!("mv -f {0}.new {0}", quote(path)),
+        ],
+        Action::AppendLine { path, line } => vec![
+            // A last line without its end would swallow the new one.
+            format!(
+                "if [ -s {0} ] && [ -n \"$(tail -c1 {0})\" ]; then echo >>{0}; fi",
+                quote(path)
+            ),
+            format!("printf '%s\\n' {} >>{}", quote(line), quote(path)),
+        ],
+        Action::RemoveLine { path, line } => vec![
+            format!(
+                "grep -vxF -- {} {1} >{1}.new || true",
+                quote(line),
+                quote(path)
+            ),
+            format!("cat {0}.new >{0}", quote(path)),
+            format!("rm -f {0}.new", quote(path)),
+        ],
+        Action::RemoveFile { path } => vec![format!("rm -f -- {}", quote(path))],
+        Action::Run {
+            argv,
+            limit_s,
+            scratch,
+        } => run_lines(argv, *limit_s, scratch.as_ref()),
+        Action::Kernel(call) => vec![kernel(call)],
+        Action::Mount {
+            source,
+            target,
+            filesystem,
+            options,
+        } => vec![
+            format!("mkdir -p {}", quote(target)),
+            format!(
+                "mount -t {} -o {} {} {}",
+                quote(filesystem),
+                quote(options),
+                quote(source),
+                quote(target)
+            ),
+        ],
+        Action::Unmount { target } => vec![format!("umount {}", quote(target))],
+        Action::Service { name, verb } => {
+            vec![format!("systemctl {} {}", verb.as_str(), quote(name))]
+        }
+        Action::CopyTree { from, to } => {
+            vec![format!("cp -a {}/. {}/", quote(from), quote(to))]
+        }
+        Action::WaitFor { limit_s } => vec![format!(
+            "n=0; until {}; do n=$((n+1)); [ $n -lt {} ] || break; sleep 1; done",
+            test(check),
+            limit_s.saturating_add(1)
+        )],
+    }
+}
+
+fn run_lines(argv: &[String], limit_s: u64, scratch: Option<&Scratch>) -> Vec<String> {
+    let words = |scratch: &str| {
+        let word = |word: &String| match word.as_str() {
+            Scratch::WORD => scratch.to_owned(),
+            word => quote(word),
+        };
+        argv.iter().map(word).collect::<Vec<_>>().join(" ")
+    };
+    let Some(scratch) = scratch else {
+        return vec![format!("timeout {limit_s} {}", words(""))];
+    };
+    let (path, offset, size) = (
+        quote(&scratch.path),
+        scratch.offset_bytes,
+        scratch.size_bytes,
+    );
+    vec![
+        format!("scratch=$(mktemp {path}.XXXXXX)"),
+        "trap 'rm -f \"$scratch\"' EXIT".to_owned(),
+        format!("truncate -s {size} \"$scratch\""),
+        format!("timeout {limit_s} {} >&2", words("\"$scratch\"")),
+        format!("fallocate -p -o {offset} -l {size} {path}"),
+        format!(
+            "dd if=\"$scratch\" of={path} bs=1M seek={} oflag=seek_bytes conv=notrunc,sparse,fsync 2>/dev/null",
+            offset
+        ),
+        "rm -f \"$scratch\"".to_owned(),
+    ]
+}
+
+fn kernel(call: &KernelCall) -> String {
+    match call {
+        // addpart(8) counts in units of 512 bytes, whatever the disk's sectors are.
+        KernelCall::BlkpgAddPartition {
+            path,
+            number,
+            start_bytes,
+            size_bytes,
+        } => format!(
+            "addpart {} {number} {} {}",
+            quote(path),
+            start_bytes / 512,
+            size_bytes / 512
+        ),
+        KernelCall::BlkpgDelPartition { path, number } => {
+            format!("delpart {} {number}", quote(path))
+        }
+    }
+}
+
+fn put(path: &str, offset: u64, bytes: &[u8]) -> String {
+    let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!("put {} {offset} '{octal}'", quote(path))
+}
+
+/// A check as a command that succeeds where it holds.
+fn test(check: &Check) -> String {
+    match check {
+        Check::Size { path, size_bytes } => {
+            format!("[ \"$(size {})\" = {size_bytes} ]", quote(path))
+        }
+        Check::Bytes {
+            path,
+            offset_bytes,
+            bytes,
+        } => format!(
+            "[ \"$(bytes {} {offset_bytes} {})\" = {bytes} ]",
+            quote(path),
+            bytes.0.len()
+        ),
+        Check::Zeros {
+            path,
+            offset_bytes,
+            size_bytes,
+        } => format!(
+            "cmp -s -n {size_bytes} -i {offset_bytes}:0 {} /dev/zero",
+            quote(path)
+        ),
+        Check::File { path, sha256 } => format!(
+            "[ \"$(sha256sum <{} 2>/dev/null)\" = \"{sha256}  -\" ]",
+            quote(path)
+        ),
+        Check::Line { path, line } => {
+            format!("grep -qxF -- {} {} 2>/dev/null", quote(line), quote(path))
+        }
+        Check::NoLine { path, line } => {
+            format!("! grep -qxF -- {} {} 2>/dev/null", quote(line), quote(path))
+        }
+        Check::NoFile { path } => format!("! [ -e {} ]", quote(path)),
+        Check::Filesystem {
+            path,
+            offset_bytes,
+            uuid,
+            ..
+        } => format!(
+            "[ \"$(blkid -p -O {offset_bytes} -s UUID -o value {} 2>/dev/null)\" = {uuid} ]",
+            quote(path)
+        ),
+        Check::Partition {
+            path,
+            start_bytes,
+            size_bytes,
+            ..
+        } => {
+            let name = quote(path.trim_start_matches("/dev/"));
+            format!(
+                "[ -b {} ] && [ \"$(cat /sys/class/block/{name}/start)\" = {} ] && [ \"$(cat /sys/class/block/{name}/size)\" = {} ]",
+                quote(path),
+                start_bytes / 512,
+                size_bytes / 512
+            )
+        }
+        Check::NoPartition { path, .. } => format!(
+            "! [ -e /sys/class/block/{} ]",
+            quote(path.trim_start_matches("/dev/"))
+        ),
+        Check::Mounted { source, target } => format!(
+            "[ \"$(findmnt -nro SOURCE --mountpoint {} 2>/dev/null)\" = {} ]",
+            quote(target),
+            quote(source)
+        ),
+        Check::NotMounted { target } => {
+            format!("! findmnt -n --mountpoint {} >/dev/null", quote(target))
+        }
+        Check::Output { argv, text } => {
+            let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+            format!(
+                "{} 2>/dev/null | grep -qF -- {}",
+                words.join(" "),
+                quote(text)
+            )
+        }
+    }
+}
+
+fn shown(check: &Check) -> String {
+    match check {
+        Check::Size { path, size_bytes } => format!("{path} has {size_bytes} bytes"),
+        Check::Bytes {
+            path, offset_bytes, ..
+        } => format!("the bytes at offset {offset_bytes} of {path}"),
+        Check::NoFile { path } => format!("there is no {path}"),
+        other => test(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Command;
+    use serde_json::json;
+
+    fn step(id: &str, action: Action, check: Check) -> Step {
+        Step::new(id, "a reason\nof two lines", action, check)
+    }
+
+    /// A plan on a file in a folder whose name a shell would take apart.
+    fn plan(folder: &std::path::Path) -> (Plan, String) {
+        let card = folder.join("it's a $(card).img").display().to_string();
+        let list = folder.join("list").display().to_string();
+        let line = "a 'b' $HOME \\n".to_owned();
+        let bytes = Hex(vec![0, 1, b'%', b'\\', 255, b'\'']);
+        let steps = vec![
+            step(
+                "write",
+                Action::WriteBytes {
+                    path: card.clone(),
+                    offset_bytes: 3,
+                    before: Hex(vec![0; 6]),
+                    bytes: bytes.clone(),
+                },
+                Check::Bytes {
+                    path: card.clone(),
+                    offset_bytes: 3,
+                    bytes,
+                },
+            ),
+            step(
+                "line",
+                Action::AppendLine {
+                    path: list.clone(),
+                    line: line.clone(),
+                },
+                Check::Line { path: list, line },
+            ),
+        ];
+        let plan = Plan {
+            tool: "test".to_owned(),
+            tool_version: "0".to_owned(),
+            request: json!({}),
+            state: json!({}),
+            steps,
+        };
+        (plan, card)
+    }
+
+    #[test]
+    fn a_script_does_what_the_steps_say_and_twice_is_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plan, card) = plan(folder.path());
+        std::fs::write(&card, [0; 16]).unwrap();
+        std::fs::write(folder.path().join("list"), "no end").unwrap();
+        let size = Check::Size {
+            path: card.clone(),
+            size_bytes: 16,
+        };
+        let text = script(&plan, "a title", Some(&card), &[size]);
+        for _ in 0..2 {
+            Command::new("sh").args(["-c", &text]).run().unwrap();
+            let content = std::fs::read(&card).unwrap();
+            assert_eq!(content[..10], [0, 0, 0, 0, 1, b'%', b'\\', 255, b'\'', 0]);
+            assert_eq!(content.len(), 16);
+            let list = std::fs::read_to_string(folder.path().join("list")).unwrap();
+            assert_eq!(list, "no end\na 'b' $HOME \\n\n");
+        }
+    }
+
+    #[test]
+    fn a_script_refuses_before_its_first_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plan, card) = plan(folder.path());
+        std::fs::write(&card, [7; 16]).unwrap();
+        let text = script(&plan, "a title", None, &[]);
+        let error = Command::new("sh").args(["-c", &text]).run().unwrap_err();
+        assert!(
+            matches!(error.kind, crate::command::CommandErrorKind::Exited(3)),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(&card).unwrap(), [7; 16]);
+        assert!(!folder.path().join("list").exists());
+        let size = Check::Size {
+            path: card,
+            size_bytes: 15,
+        };
+        let text = script(&plan, "a title", None, &[size]);
+        let error = Command::new("sh").args(["-c", &text]).run().unwrap_err();
+        assert!(error.to_string().contains("has 15 bytes"), "{error}");
+    }
+}

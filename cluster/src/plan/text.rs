@@ -1,0 +1,103 @@
+//! Steps as text for people.
+
+use super::{Action, KernelCall, Step};
+use crate::command::quote;
+use crate::name::escape_controls;
+
+/// The steps as a numbered list, 80 columns wide: what, and below it why.
+pub fn steps_text(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for (index, step) in steps.iter().enumerate() {
+        let mark = if step.irreversible {
+            "  (cannot be taken back)"
+        } else {
+            ""
+        };
+        wrap(
+            &mut text,
+            &format!("{:3}. ", index + 1),
+            &format!("{}{mark}", sentence(&step.action)),
+        );
+        wrap(&mut text, "     ", &step.why);
+    }
+    text
+}
+
+/// What an action does, in a sentence.
+pub(super) fn sentence(action: &Action) -> String {
+    match action {
+        Action::WriteBytes {
+            path,
+            offset_bytes,
+            bytes,
+            ..
+        } => format!(
+            "write {} bytes at offset {offset_bytes} of {path}",
+            bytes.0.len()
+        ),
+        Action::Erase {
+            path,
+            offset_bytes,
+            before,
+        } => format!(
+            "write zeros over {} bytes at offset {offset_bytes} of {path}",
+            before.0.len()
+        ),
+        Action::Discard {
+            path,
+            offset_bytes,
+            size_bytes,
+        } => format!("give {size_bytes} bytes at offset {offset_bytes} of {path} back"),
+        Action::WriteFile { path, .. } => format!("write {path}"),
+        Action::AppendLine { path, line } => format!("append to {path}: {line}"),
+        Action::RemoveLine { path, line } => format!("remove from {path}: {line}"),
+        Action::RemoveFile { path } => format!("remove {path}"),
+        Action::Run { argv, scratch, .. } => {
+            let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+            let place = scratch.as_ref().map_or(String::new(), |scratch| {
+                format!(
+                    ", and copy the file to offset {} of {}",
+                    scratch.offset_bytes, scratch.path
+                )
+            });
+            format!("run {}{place}", words.join(" "))
+        }
+        Action::Kernel(KernelCall::BlkpgAddPartition { path, number, .. }) => {
+            format!("tell the kernel of partition {number} of {path} (BLKPG)")
+        }
+        Action::Kernel(KernelCall::BlkpgDelPartition { path, number }) => {
+            format!("let the kernel forget partition {number} of {path} (BLKPG)")
+        }
+        Action::Mount {
+            source,
+            target,
+            options,
+            ..
+        } => format!("mount {source} on {target} ({options})"),
+        Action::Unmount { target } => format!("unmount {target}"),
+        Action::Service { name, verb } => format!("{} {name}", verb.as_str()),
+        Action::CopyTree { from, to } => format!("copy {from} to {to}"),
+        Action::WaitFor { limit_s } => format!("wait for it, at most {limit_s} s"),
+    }
+}
+
+fn wrap(out: &mut String, lead: &str, text: &str) {
+    const COLUMNS: usize = 80;
+    let indent = lead.chars().count();
+    let mut column = indent;
+    out.push_str(lead);
+    for (index, word) in escape_controls(text).split_whitespace().enumerate() {
+        let width = word.chars().count();
+        if index > 0 && column + 1 + width > COLUMNS {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if index > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out.push('\n');
+}
