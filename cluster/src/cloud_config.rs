@@ -1,1 +1,392 @@
-//! Configuration of RancherOS and BurmillaOS.
+//! Configuration of RancherOS and BurmillaOS: the one writer for what several tools put into it.
+//!
+//! What is known of its traps stands here once (rancher/os `config/schema.go`, and its validation and YAML code run on examples):
+//! a scalar that is not ASCII makes the whole file void, an unquoted one may change (`01234567` becomes 342391), a merge replaces
+//! lists, a `mounts` entry has exactly four strings, `runcmd` items are not lists, strings in a list may not stand twice. So every scalar
+//! is written between double quotes, everything is ASCII, and lists are only ever appended to.
+
+use crate::inventory::Os;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The first line of every such file.
+pub const HEADER: &str = "#cloud-config\n";
+
+/// The keys that the schema knows at the top beside the system's own.
+const TOP: [&str; 6] = [
+    "bootcmd",
+    "hostname",
+    "mounts",
+    "runcmd",
+    "ssh_authorized_keys",
+    "write_files",
+];
+/// The fields of a `write_files` entry; all are strings.
+const WRITE_FILE: [&str; 6] = [
+    "container",
+    "content",
+    "encoding",
+    "owner",
+    "path",
+    "permissions",
+];
+
+/// A cloud-config under construction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CloudConfig {
+    root: &'static str,
+    top: BTreeMap<String, Value>,
+}
+
+impl CloudConfig {
+    /// An empty one for this system; `None` for a system that has none.
+    pub fn new(os: Os) -> Option<Self> {
+        let root = match os {
+            Os::RancherOs => "rancher",
+            Os::BurmillaOs => "burmilla",
+            Os::RaspiOs | Os::Ubuntu | Os::Debian => return None,
+        };
+        Some(Self {
+            root,
+            top: BTreeMap::new(),
+        })
+    }
+
+    /// Appends a mount: device, mount point, type, options.
+    ///
+    /// # Errors
+    /// A string is not printable ASCII.
+    pub fn mount(&mut self, entry: &[String; 4]) -> Result<(), String> {
+        check_mount(entry)?;
+        let entry: Vec<Value> = entry
+            .iter()
+            .map(|field| Value::from(field.as_str()))
+            .collect();
+        self.append("mounts", Value::from(entry))
+    }
+
+    /// Appends a command that runs at the end of each start.
+    ///
+    /// # Errors
+    /// It is not ASCII.
+    pub fn run(&mut self, command: &str) -> Result<(), String> {
+        self.append("runcmd", Value::from(command))
+    }
+
+    /// Appends a file that is written at each start.
+    ///
+    /// # Errors
+    /// It is not ASCII; base64 with the encoding `base64` is.
+    pub fn file(&mut self, fields: &[(&str, &str)]) -> Result<(), String> {
+        if let Some((name, _)) = fields.iter().find(|(name, _)| !WRITE_FILE.contains(name)) {
+            return Err(format!("write_files has no field {name:?}"));
+        }
+        let entry = fields.iter().map(|(name, text)| (*name, *text));
+        let object: serde_json::Map<String, Value> = entry
+            .map(|(name, text)| (name.to_owned(), Value::from(text)))
+            .collect();
+        self.append("write_files", Value::Object(object))
+    }
+
+    /// Sets a value below the system's own key, such as `["network", "interfaces", "eth*", "dhcp"]`. Objects are merged; a list that
+    /// is there is appended to.
+    ///
+    /// # Errors
+    /// It is not ASCII, the path is empty, or another value stands in its place.
+    pub fn set(&mut self, path: &[&str], value: Value) -> Result<(), String> {
+        let place = format!("{}.{}", self.root, path.join("."));
+        check(&place, &value)?;
+        if path.is_empty() {
+            return Err("a value needs a place".to_owned());
+        }
+        let mut at = self
+            .top
+            .entry(self.root.to_owned())
+            .or_insert_with(|| Value::Object(serde_json::Map::new()));
+        for name in path {
+            check_key(name)?;
+            let Value::Object(object) = at else {
+                return Err(format!("{place}: another value stands in its place"));
+            };
+            at = object.entry((*name).to_owned()).or_insert(Value::Null);
+            if at.is_null() && Some(name) != path.last() {
+                *at = Value::Object(serde_json::Map::new());
+            }
+        }
+        merge(at, value).map_err(|()| format!("{place}: another value stands in its place"))
+    }
+
+    fn append(&mut self, key: &str, item: Value) -> Result<(), String> {
+        debug_assert!(TOP.contains(&key));
+        check(key, &item)?;
+        let list = self
+            .top
+            .entry(key.to_owned())
+            .or_insert_with(|| Value::Array(Vec::new()));
+        merge(list, Value::Array(vec![item])).map_err(|()| format!("{key}: no list"))
+    }
+
+    /// The file: its header, and YAML in which every scalar stands between double quotes.
+    pub fn text(&self) -> String {
+        let mut text = HEADER.to_owned();
+        for (key, value) in &self.top {
+            text.push_str(&format!("{}: {}\n", quoted(key), flow(value)));
+        }
+        text
+    }
+}
+
+/// The value of `ros config set mounts …`: a list of lists, as YAML on one line.
+///
+/// # Errors
+/// A string is not printable ASCII or is empty where it may not be.
+pub fn mounts_value(entries: &[[String; 4]]) -> Result<String, String> {
+    for entry in entries {
+        check_mount(entry)?;
+    }
+    let list: Vec<Value> = entries
+        .iter()
+        .map(|entry| Value::from(entry.to_vec()))
+        .collect();
+    Ok(flow(&Value::Array(list)))
+}
+
+/// Reads what `ros config get mounts` prints: a YAML list of lists of four strings, as Go's yaml package writes it.
+///
+/// # Errors
+/// Anything that is not exactly that: what cannot be read cannot be kept, and would be dropped.
+pub fn read_mounts(text: &str) -> Result<Vec<[String; 4]>, String> {
+    let text = text.trim();
+    if matches!(text, "" | "[]" | "null") {
+        return Ok(Vec::new());
+    }
+    if text.starts_with('[') {
+        let lists: Vec<Vec<String>> = serde_json::from_str(text)
+            .map_err(|error| format!("the list of mounts cannot be read: {error}"))?;
+        return lists.into_iter().map(four).collect();
+    }
+    let mut lists: Vec<Vec<String>> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (new, item) = match (line.strip_prefix("- - "), line.strip_prefix("  - ")) {
+            (Some(item), _) => (true, item),
+            (None, Some(item)) => (false, item),
+            (None, None) => return Err(format!("the list of mounts has a line {line:?}")),
+        };
+        let item = scalar(item)?;
+        match lists.last_mut() {
+            Some(list) if !new => list.push(item),
+            None if !new => return Err(format!("the list of mounts begins with {line:?}")),
+            _ => lists.push(vec![item]),
+        }
+    }
+    lists.into_iter().map(four).collect()
+}
+
+fn four(list: Vec<String>) -> Result<[String; 4], String> {
+    list.try_into().map_err(|list: Vec<String>| {
+        format!("a mount has {} fields instead of 4: {list:?}", list.len())
+    })
+}
+
+/// A plain or quoted YAML scalar on one line.
+fn scalar(text: &str) -> Result<String, String> {
+    let wrong = || format!("the list of mounts has an entry {text:?} that cannot be read");
+    let inner = |mark: char| {
+        text.strip_prefix(mark)?
+            .strip_suffix(mark)
+            .filter(|_| text.len() >= 2)
+    };
+    if text.starts_with('"') {
+        return serde_json::from_str(text).map_err(|_| wrong());
+    }
+    if text.starts_with('\'') {
+        return inner('\'')
+            .map(|inner| inner.replace("''", "'"))
+            .ok_or_else(wrong);
+    }
+    let special = text.starts_with([
+        '&', '*', '!', '|', '>', '%', '@', '`', '{', '[', '#', '?', '-',
+    ]) || text.contains(": ")
+        || text.contains(" #")
+        || text.ends_with(':');
+    if special || text.is_empty() {
+        return Err(wrong());
+    }
+    Ok(text.to_owned())
+}
+
+fn check_mount(entry: &[String; 4]) -> Result<(), String> {
+    for (name, field) in ["device", "mount point", "type", "options"]
+        .iter()
+        .zip(entry)
+    {
+        check_text(&format!("a mount's {name}"), field)?;
+        if field.is_empty() && *name != "options" {
+            return Err(format!("a mount's {name} is empty"));
+        }
+    }
+    Ok(())
+}
+
+fn check(place: &str, value: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) => check_text(place, text),
+        Value::Array(list) => {
+            for (index, item) in list.iter().enumerate() {
+                check(place, item)?;
+                if list[..index].contains(item) {
+                    return Err(format!(
+                        "{place}: {item} stands twice, which the schema forbids"
+                    ));
+                }
+            }
+            Ok(())
+        }
+        Value::Object(object) => object.iter().try_for_each(|(key, value)| {
+            check_key(key)?;
+            check(&format!("{place}.{key}"), value)
+        }),
+        Value::Bool(_) | Value::Number(_) => Ok(()),
+        Value::Null => Err(format!("{place}: an empty value")),
+    }
+}
+
+fn check_text(place: &str, text: &str) -> Result<(), String> {
+    let good = |c: char| c.is_ascii() && (!c.is_ascii_control() || matches!(c, '\n' | '\t'));
+    if text.chars().all(good) {
+        return Ok(());
+    }
+    Err(format!(
+        "{place}: {text:?} is not plain ASCII, and one such scalar makes RancherOS drop the whole file"
+    ))
+}
+
+/// A key named `n` or like a number makes the validator panic, because YAML 1.1 takes it for something else.
+fn check_key(key: &str) -> Result<(), String> {
+    check_text("a key", key)?;
+    let words = [
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "",
+    ];
+    if words.contains(&key.to_ascii_lowercase().as_str()) || key.parse::<f64>().is_ok() {
+        return Err(format!(
+            "the key {key:?} is taken for something else than text"
+        ));
+    }
+    Ok(())
+}
+
+fn merge(at: &mut Value, value: Value) -> Result<(), ()> {
+    match (at, value) {
+        (at @ Value::Null, value) => *at = value,
+        (Value::Array(list), Value::Array(more)) => {
+            for item in more {
+                if !list.contains(&item) {
+                    list.push(item);
+                }
+            }
+        }
+        (Value::Object(object), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(object.entry(key).or_insert(Value::Null), value)?;
+            }
+        }
+        (at, value) if *at == value => {}
+        _ => return Err(()),
+    }
+    Ok(())
+}
+
+/// YAML's flow style, which is JSON: every key and every text between double quotes.
+fn flow(value: &Value) -> String {
+    value.to_string()
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(fields: [&str; 4]) -> [String; 4] {
+        fields.map(str::to_owned)
+    }
+
+    #[test]
+    fn fragments_add_up_and_lists_are_appended_to() {
+        let mut config = CloudConfig::new(Os::BurmillaOs).unwrap();
+        config
+            .mount(&entry(["UUID=1", "/mnt/a", "ext4", ""]))
+            .unwrap();
+        config
+            .mount(&entry(["UUID=2", "/mnt/b", "ext4", "noatime"]))
+            .unwrap();
+        config.run("iw wlan0 set power_save off").unwrap();
+        config
+            .set(&["docker", "extra_args"], json!(["--a=1"]))
+            .unwrap();
+        config
+            .set(&["docker", "extra_args"], json!(["--b=01"]))
+            .unwrap();
+        config.set(&["network", "dhcp_timeout"], json!(30)).unwrap();
+        assert_eq!(
+            config.text(),
+            "#cloud-config\n\
+             \"burmilla\": {\"docker\":{\"extra_args\":[\"--a=1\",\"--b=01\"]},\"network\":{\"dhcp_timeout\":30}}\n\
+             \"mounts\": [[\"UUID=1\",\"/mnt/a\",\"ext4\",\"\"],[\"UUID=2\",\"/mnt/b\",\"ext4\",\"noatime\"]]\n\
+             \"runcmd\": [\"iw wlan0 set power_save off\"]\n"
+        );
+        assert!(CloudConfig::new(Os::Ubuntu).is_none());
+    }
+
+    #[test]
+    fn what_would_void_or_change_the_file_is_refused() {
+        let mut config = CloudConfig::new(Os::RancherOs).unwrap();
+        assert!(config.run("echo é").is_err());
+        assert!(config.mount(&entry(["", "/mnt", "ext4", ""])).is_err());
+        assert!(config.set(&["network", "n"], json!({})).is_err());
+        assert!(config.set(&["network", "1"], json!({})).is_err());
+        assert!(
+            config
+                .set(&["docker", "extra_args"], json!(["a", "a"]))
+                .is_err()
+        );
+        assert!(config.set(&[], json!({})).is_err());
+        assert!(config.file(&[("mode", "0600")]).is_err());
+        config.set(&["docker", "graph"], json!("/a")).unwrap();
+        assert!(config.set(&["docker", "graph"], json!("/b")).is_err());
+        assert!(config.set(&["docker", "graph", "x"], json!("/b")).is_err());
+        config
+            .file(&[("path", "/etc/x"), ("permissions", "0600")])
+            .unwrap();
+        assert!(config.text().contains("\"permissions\":\"0600\""));
+    }
+
+    #[test]
+    fn the_lists_that_ros_prints_are_read_or_refused() {
+        let text = "- - /dev/sda1\n  - /mnt/a\n  - ext4\n  - \"\"\n- - '01'\n  - /mnt/b\n  - nfs4\n  - nfsvers=4,ro\n";
+        let expected = vec![
+            entry(["/dev/sda1", "/mnt/a", "ext4", ""]),
+            entry(["01", "/mnt/b", "nfs4", "nfsvers=4,ro"]),
+        ];
+        assert_eq!(read_mounts(text).unwrap(), expected);
+        assert_eq!(
+            read_mounts(&mounts_value(&expected).unwrap()).unwrap(),
+            expected
+        );
+        assert!(read_mounts("[]\n").unwrap().is_empty());
+        for bad in [
+            "- - a\n  - b\n  - c\n",
+            "- a\n",
+            "x: y\n",
+            "- - &x a\n  - b\n  - c\n  - d\n",
+            "  - a\n",
+            "- - |\n",
+            "[[\"a\"]]",
+        ] {
+            assert!(read_mounts(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! A tool implements [`Tool`]; its `main` is one call of [`main`].
 
 mod failure;
+pub mod node;
 mod output;
 mod schema;
 

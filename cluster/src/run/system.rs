@@ -236,9 +236,13 @@ fn command(argv: &[String]) -> anyhow::Result<Command> {
     Ok(Command::new(program).args(arguments))
 }
 
+/// A command's standard output; nothing where it says "no" by its exit code.
 fn output(argv: &[String]) -> anyhow::Result<String> {
-    let out = command(argv)?.run()?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    match command(argv)?.run() {
+        Ok(out) => Ok(String::from_utf8_lossy(&out).into_owned()),
+        Err(error) if matches!(error.kind, CommandErrorKind::Exited(_)) => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Mount options as flags of mount(2) and the file system's own.

@@ -1,0 +1,263 @@
+//! What makes a mount last over a restart: a line in fstab, a systemd unit, or RancherOS' `mounts`.
+
+use crate::state::NodeState;
+use cluster::cloud_config;
+use cluster::finding::Finding;
+use cluster::inventory::{Filesystem, Os, Persist};
+use cluster::plan::{Action, Check, ServiceVerb, Step, sha256};
+
+/// A mount that shall last.
+#[derive(Debug, Clone, Copy)]
+pub struct Lasting<'a> {
+    /// The partition's number, for the steps' names.
+    pub number: u32,
+    /// The file system's UUID.
+    pub uuid: &'a str,
+    /// Its type.
+    pub filesystem: Filesystem,
+    /// The mount point.
+    pub target: &'a str,
+}
+
+/// Mount options for container layers on flash: no write for each read (`noatime`).
+pub const OPTIONS: &str = "noatime";
+/// fstab's: a card that is worn out does not keep the node from starting either.
+const FSTAB_OPTIONS: &str = "defaults,noatime,nofail";
+
+/// What fits the operating system.
+pub fn resolve(persist: Persist, os: Option<Os>) -> Persist {
+    match (persist, os) {
+        (Persist::Auto, Some(Os::RancherOs | Os::BurmillaOs)) => Persist::Ros,
+        (Persist::Auto, _) => Persist::Fstab,
+        (chosen, _) => chosen,
+    }
+}
+
+/// The steps, none where it lasts already.
+///
+/// # Errors
+/// An error finding where something else is configured for the mount point.
+pub fn steps(
+    persist: Persist,
+    mount: Lasting<'_>,
+    node: &NodeState,
+) -> Result<Vec<Step>, Box<Finding>> {
+    match persist {
+        Persist::Fstab => fstab(mount, node),
+        Persist::Systemd => Ok(systemd(mount, node)),
+        Persist::Ros => ros(mount, node),
+        Persist::None | Persist::Auto => Ok(Vec::new()),
+    }
+}
+
+fn fstab(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> {
+    let path = "/etc/fstab".to_owned();
+    let line = format!(
+        "UUID={} {} {} {FSTAB_OPTIONS} 0 2",
+        mount.uuid,
+        fstab_escape(mount.target),
+        mount.filesystem.as_str()
+    );
+    let lines = node.fstab.as_deref().unwrap_or_default();
+    let same = |other: &&String| {
+        let mut fields = other.split_whitespace();
+        let source = fields.next().unwrap_or_default();
+        !source.starts_with('#') && fields.next() == Some(&fstab_escape(mount.target))
+    };
+    if let Some(other) = lines.iter().find(same) {
+        let ours = other
+            .split_whitespace()
+            .next()
+            .is_some_and(|source| source == format!("UUID={}", mount.uuid));
+        if ours {
+            return Ok(Vec::new());
+        }
+        return Err(taken(mount.target, "/etc/fstab", other));
+    }
+    let check = Check::Line {
+        path: path.clone(),
+        line: line.clone(),
+    };
+    let undo = Action::RemoveLine {
+        path: path.clone(),
+        line: line.clone(),
+    };
+    let why = "the mount lasts over a restart: by UUID, because device names may change; `nofail`, because a node without it shall still start";
+    Ok(vec![
+        Step::new(
+            format!("persist-{}", mount.number),
+            why,
+            Action::AppendLine { path, line },
+            check,
+        )
+        .undo(undo),
+    ])
+}
+
+/// fstab(5): space, tab, line end and backslash as three octal digits.
+fn fstab_escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            ' ' | '\t' | '\n' | '\\' | '#' => out.push_str(&format!("\\{:03o}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn systemd(mount: Lasting<'_>, node: &NodeState) -> Vec<Step> {
+    let name = unit_name(mount.target);
+    let path = format!("/etc/systemd/system/{name}");
+    let content = unit(mount);
+    if node.units.get(&path) == Some(&content) {
+        return Vec::new();
+    }
+    let check = Check::File {
+        path: path.clone(),
+        sha256: sha256(content.as_bytes()),
+    };
+    let undo = match node.units.get(&path) {
+        Some(old) => Action::WriteFile {
+            path: path.clone(),
+            content: old.clone(),
+            mode: 0o644,
+        },
+        None => Action::RemoveFile { path: path.clone() },
+    };
+    let write = Step::new(
+        format!("persist-{}", mount.number),
+        "a unit of its own, so that other services can require it (RequiresMountsFor)",
+        Action::WriteFile {
+            path,
+            content,
+            mode: 0o644,
+        },
+        check,
+    )
+    .undo(undo);
+    let enabled = Check::Output {
+        argv: ["systemctl", "is-enabled", "--", &name]
+            .map(str::to_owned)
+            .to_vec(),
+        text: "enabled".to_owned(),
+    };
+    let enable = Step::new(
+        format!("enable-{}", mount.number),
+        "the unit is started with the system",
+        Action::Service {
+            name: name.clone(),
+            verb: ServiceVerb::Enable,
+        },
+        enabled,
+    )
+    .undo(Action::Service {
+        name,
+        verb: ServiceVerb::Disable,
+    });
+    vec![write, enable]
+}
+
+fn unit(mount: Lasting<'_>) -> String {
+    // A `%` begins a specifier (systemd.unit(5)).
+    let target = mount.target.replace('%', "%%");
+    format!(
+        "[Unit]\nDescription={target}\n\n[Mount]\nWhat=/dev/disk/by-uuid/{}\nWhere={target}\nType={}\nOptions={OPTIONS},nofail\n\n[Install]\nWantedBy=local-fs.target\n",
+        mount.uuid,
+        mount.filesystem.as_str()
+    )
+}
+
+/// The unit that a mount point must have (`systemd-escape --path --suffix=mount`).
+fn unit_name(target: &str) -> String {
+    let mut name = String::new();
+    for (index, byte) in target.trim_matches('/').bytes().enumerate() {
+        match byte {
+            b'/' => name.push('-'),
+            b'.' if index == 0 => name.push_str("\\x2e"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
+                name.push(char::from(byte));
+            }
+            byte => name.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    name + ".mount"
+}
+
+fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> {
+    let source = format!("UUID={}", mount.uuid);
+    let Some(present) = &node.ros_mounts else {
+        // Not this node, or its configuration cannot be read: a list that is set blindly would drop what is in it.
+        return Ok(Vec::new());
+    };
+    if let Some(other) = present.iter().find(|entry| entry[1] == mount.target) {
+        if other[0] == source {
+            return Ok(Vec::new());
+        }
+        return Err(taken(mount.target, "RancherOS' mounts", &other.join(" ")));
+    }
+    let ours = [
+        source.clone(),
+        mount.target.to_owned(),
+        mount.filesystem.as_str().to_owned(),
+        OPTIONS.to_owned(),
+    ];
+    let set = |entries: &[[String; 4]]| {
+        cloud_config::mounts_value(entries).map_err(|problem| {
+            let finding = Finding::error("partition-ros-config", mount.target, problem);
+            Box::new(finding.fix("configure the mount by hand with `ros config set mounts`"))
+        })
+    };
+    let mut all = present.clone();
+    all.push(ours);
+    let command = |value: String| {
+        ["ros", "config", "set", "mounts", &value]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let run = |value: String| Action::Run {
+        argv: command(value),
+        limit_s: 60,
+        scratch: None,
+    };
+    let check = Check::Output {
+        argv: ["ros", "config", "get", "mounts"]
+            .map(str::to_owned)
+            .to_vec(),
+        text: source,
+    };
+    let why = "the mount lasts over a restart; `ros` replaces the whole list, so every entry that is there stands in it again";
+    let step = Step::new(
+        format!("persist-{}", mount.number),
+        why,
+        run(set(&all)?),
+        check,
+    );
+    Ok(vec![step.undo(run(set(present)?))])
+}
+
+fn taken(target: &str, place: &str, other: &str) -> Box<Finding> {
+    let finding = Finding::error(
+        "partition-mount-configured",
+        target,
+        format!("{place} mounts something else on {target}: {other}"),
+    );
+    Box::new(finding.fix("take the other entry out, or wish for another mount point"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unit_names_are_those_of_systemd_escape() {
+        // systemd-escape --path --suffix=mount PATH
+        for (path, name) in [
+            ("/mnt/docker", "mnt-docker.mount"),
+            ("/srv/a-b", "srv-a\\x2db.mount"),
+            ("/.hidden/x y", "\\x2ehidden-x\\x20y.mount"),
+        ] {
+            assert_eq!(unit_name(path), name);
+        }
+    }
+}

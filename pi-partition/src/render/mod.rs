@@ -1,0 +1,4 @@
+//! The forms of the answer, one file for each.
+
+pub mod sh;
+pub mod text;
