@@ -85,7 +85,7 @@ pub fn plan(name: &str, request: &Request, disk: &DiskState, node: &NodeState) -
     };
     let mut answer = answer.with_plan(&plan);
     answer.ok = true;
-    answer.table_before = saved(&writes);
+    answer.table_before = saved(table, &writes);
     Planned {
         answer,
         plan: Some(plan),
@@ -127,12 +127,23 @@ pub fn state(disk: &DiskState, table: &Table) -> Value {
     })
 }
 
-fn saved(writes: &[gpt::Write]) -> Vec<SavedBytes> {
-    let saved = writes.iter().map(|(_, offset, before, _)| SavedBytes {
-        offset_bytes: *offset,
-        bytes: Hex(before.clone()),
-    });
-    saved.collect()
+/// The bytes that bring the old table back.
+fn saved(table: &Table, writes: &[gpt::Write]) -> Vec<SavedBytes> {
+    let old = match &table.raw {
+        Raw::Gpt(raw) if !writes.is_empty() => {
+            gpt::left_behind(raw, table.sector_bytes, table.sectors)
+        }
+        _ => Vec::new(),
+    };
+    let written = writes
+        .iter()
+        .map(|(_, offset, before, _)| (*offset, before.clone()));
+    let all = old.into_iter().chain(written);
+    all.map(|(offset_bytes, bytes)| SavedBytes {
+        offset_bytes,
+        bytes: Hex(bytes),
+    })
+    .collect()
 }
 
 fn partitions(request: &Request, disk: &DiskState, layout: &Layout) -> Vec<PlannedPartition> {
@@ -329,7 +340,7 @@ impl Steps<'_> {
             "disk": self.disk.path,
             "disk_id": self.table.disk_id,
             "size_bytes": self.disk.size_bytes,
-            "table_before": saved(&self.writes),
+            "table_before": saved(self.table, &self.writes),
         });
         let content = format!("{saved:#}\n");
         let check = Check::File {

@@ -121,16 +121,21 @@ impl Undo<'_> {
         for entry in &gone {
             self.let_go(disk, node, entry, &mut steps);
         }
+        if disk.kind == Kind::Image && was_hole(saved) {
+            steps.extend(gone.iter().map(|entry| give_back(disk, &old, entry)));
+        }
         for bytes in saved.table_before.iter().rev() {
             let now = plain
                 .bytes(bytes.offset_bytes, bytes.bytes.0.len())
                 .context("reading the table")?;
+            // What a discard takes away has to be written again.
+            let discarded = steps
+                .iter()
+                .any(|step| takes(&step.action, bytes.offset_bytes));
+            let now = if discarded { vec![0; now.len()] } else { now };
             if now != bytes.bytes.0 {
                 steps.push(put_back(disk, bytes.offset_bytes, now, &bytes.bytes));
             }
-        }
-        if disk.kind == Kind::Image && was_hole(saved) {
-            steps.extend(gone.iter().map(|entry| give_back(disk, &old, entry)));
         }
         Ok(Ok(Plan {
             tool: "pi-partition".to_owned(),
@@ -343,6 +348,12 @@ fn put_back(disk: &DiskState, offset_bytes: u64, now: Vec<u8>, old: &Hex) -> Ste
     };
     let why = "the table's bytes are as they were saved";
     Step::new(format!("restore-{offset_bytes}"), why, action, check).undo(undo)
+}
+
+/// Whether an action makes the byte at an offset read as zero.
+fn takes(action: &Action, offset: u64) -> bool {
+    matches!(action, Action::Discard { offset_bytes, size_bytes, .. }
+        if (*offset_bytes..offset_bytes + size_bytes).contains(&offset))
 }
 
 fn was_hole(saved: &Saved) -> bool {

@@ -312,7 +312,7 @@ impl Action {
             | Self::Unmount { .. }
             | Self::Service { .. }
             | Self::WaitFor { .. } => Lasting::UntilRestart,
-            Self::Erase { .. } => Lasting::Superseded,
+            Self::Erase { .. } | Self::Discard { .. } => Lasting::Superseded,
             _ => Lasting::Stays,
         }
     }

@@ -16,6 +16,7 @@ refuse() { say "refused: $*"; exit 3; }
 # FILE OFFSET LENGTH: the bytes there, in hexadecimal digits
 bytes() { dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -v -tx1 | tr -d ' \n'; }
 # FILE OFFSET OCTAL: writes bytes there
+# shellcheck disable=SC2059 # the format is the bytes
 put() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc,fsync 2>/dev/null; }
 size() { if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -c %s "$1"; fi; }
 "#;
@@ -53,7 +54,7 @@ pub fn script(plan: &Plan, title: &str, lock: Option<&str>, before: &[Check]) ->
     for step in &plan.steps {
         step_lines(&mut out, step);
     }
-    out.push_str("\nsay done\n");
+    out.push_str("\nsay 'all is as planned'\n");
     out
 }
 

@@ -31,6 +31,8 @@ pub struct Raw {
     pub backup_lba: u64,
     /// Where the backup's entries stand, in sectors.
     pub backup_entries_lba: u64,
+    /// The backup header's sector.
+    pub backup_header: Vec<u8>,
     /// What stands in the last sector of the disk.
     pub last_sector: Vec<u8>,
     /// What stands before it, where the entries of a backup at the real end belong.
@@ -198,6 +200,7 @@ fn read_copies(
             entries_lba: primary.entries_lba,
             backup_lba: primary.other_lba,
             backup_entries_lba: backup.entries_lba,
+            backup_header: backup_sector,
             last_sector: source.bytes((sectors - 1) * sector_bytes, sector)?,
             last_array: source.bytes(end_array * sector_bytes, entries.len())?,
             entries,
@@ -362,6 +365,18 @@ pub fn last_usable(raw: &Raw, sector_bytes: u64, sectors: u64) -> u64 {
 /// The first usable sector.
 pub fn first_usable(raw: &Raw) -> u64 {
     le64(&raw.header, 40)
+}
+
+/// A backup that stands before the disk's end, offset and bytes: a new partition takes its place, so whoever wants the old
+/// table back needs it.
+pub fn left_behind(raw: &Raw, sector_bytes: u64, sectors: u64) -> Vec<(u64, Vec<u8>)> {
+    if raw.backup_lba == sectors - 1 {
+        return Vec::new();
+    }
+    vec![
+        (raw.backup_lba * sector_bytes, raw.backup_header.clone()),
+        (raw.backup_entries_lba * sector_bytes, raw.entries.clone()),
+    ]
 }
 
 /// One write: what it is for, its offset, what stands there, what shall.

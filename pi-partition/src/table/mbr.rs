@@ -204,7 +204,9 @@ mod tests {
     fn addresses_are_those_that_sfdisk_writes() {
         // sfdisk 2.38.1: start=2048,size=61441 and start=63489,size=400000
         assert_eq!(chs(2048), [0x20, 0x21, 0x00]);
-        assert_eq!(chs(63488), [0xf3, 0x30, 0x03]);
+        assert_eq!(chs(63488), [0xf2, 0x30, 0x03]);
+        assert_eq!(chs(63489), [0xf2, 0x31, 0x03]);
+        assert_eq!(chs(463_488), [0xd8, 0x3d, 0x1c]);
         assert_eq!(chs(64_000_000), [0xfe, 0xff, 0xff]);
     }
 
