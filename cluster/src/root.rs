@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// How many symbolic links one path may lead through (the kernel's own limit, MAXSYMLINKS).
 const MOST_LINKS: usize = 40;
 
+/// How often a path is resolved again that a rename elsewhere came between.
+const MOST_TRIES: u32 = 1000;
+
 /// A folder that stands for `/`. Every path given to its methods is absolute and is resolved inside it.
 #[derive(Debug)]
 pub struct Root {
@@ -226,12 +229,24 @@ impl Root {
         self.open_at(parent, OFlag::O_PATH | OFlag::O_DIRECTORY)
     }
 
+    /// `openat2`, again where a rename or a mount anywhere on the machine came between: the kernel then cannot say that `..`
+    /// stayed inside, answers `EAGAIN`, and leaves it to the caller to retry (openat2(2)).
+    fn openat2(&self, path: &Path, how: OpenHow) -> nix::Result<OwnedFd> {
+        let mut tries = 0;
+        loop {
+            match openat2(self.folder.as_fd(), path, how) {
+                Err(nix::Error::EAGAIN) if tries < MOST_TRIES => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
     fn open_at(&self, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let how = OpenHow::new()
             .flags(flags | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         let inside = Path::new("/").join(relative(path));
-        match openat2(self.folder.as_fd(), &inside, how) {
+        match self.openat2(&inside, how) {
             Ok(file) => Ok(file),
             // A kernel before 5.6, RancherOS' among them. The system's own root needs no keeping in.
             Err(nix::Error::ENOSYS) if self.is_system() => {
