@@ -1,13 +1,14 @@
 //! Reading what a disk and its node are.
 
 use crate::device::{KernelPartition, OpenDisk};
+use crate::extent::Extent;
 use crate::layout;
 use crate::plan::node_path;
 use crate::request::Request;
 use crate::signature::{self, Signature};
 use crate::source::{Disk, Overlay, Source};
 use crate::state::{DiskState, Kind, NodeState, Target};
-use crate::table::{self, Role, Table};
+use crate::table::{self, Raw, Role, Table, gpt};
 use crate::unwind;
 use anyhow::Context;
 use cluster::cloud_config;
@@ -20,11 +21,13 @@ use nix::unistd::Whence;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Larger than any configuration file.
 const FILE_LIMIT: u64 = 4 << 20;
+/// More data than this is not an old backup of a table.
+const MOST_LEFT: u64 = 256 << 10;
 
 /// The disk as it is, or, where a run was killed, as it was before that run.
 ///
@@ -166,6 +169,7 @@ fn scan(
     places.extend(new.map(|placed| (placed.start_bytes, placed.size_bytes)));
     places.sort_unstable();
     places.dedup();
+    let mut hole = false;
     let mut found = Vec::new();
     for (start, size) in places {
         if let Some(signature) = signature::read(source, start, size)? {
@@ -173,22 +177,58 @@ fn scan(
         }
     }
     if open.kind == Kind::Image {
-        state.hole = is_hole(&open.file, choice.aligned.start_bytes, choice.aligned.end());
+        hole = is_hole(&open.file, choice.aligned, table);
     }
     state.found = found;
+    state.hole = hole;
     Ok(())
 }
 
-/// Whether a range of a file holds no data at all.
-fn is_hole(file: &File, start: u64, end: u64) -> bool {
-    let Ok(start) = i64::try_from(start) else {
-        return false;
+/// Whether a range of a file holds nothing but an old backup of the table: giving it back, and that backup's bytes with it,
+/// leaves the file as it is now.
+fn is_hole(file: &File, extent: Extent, table: &Table) -> bool {
+    let old = match &table.raw {
+        Raw::Gpt(raw) => gpt::left_behind(raw, table.sector_bytes, table.sectors),
+        _ => Vec::new(),
     };
-    match nix::unistd::lseek(file, start, Whence::SeekData) {
-        Ok(data) => u64::try_from(data).is_ok_and(|data| data >= end),
-        Err(nix::Error::ENXIO) => true,
-        Err(_) => false,
+    let mut at = extent.start_bytes;
+    while at < extent.end() {
+        let Ok(place) = i64::try_from(at) else {
+            return false;
+        };
+        let data = match nix::unistd::lseek(file, place, Whence::SeekData) {
+            Ok(data) => u64::try_from(data).unwrap_or(0),
+            Err(nix::Error::ENXIO) => return true,
+            Err(_) => return false,
+        };
+        if data >= extent.end() {
+            return true;
+        }
+        let hole = nix::unistd::lseek(file, i64::try_from(data).unwrap_or(0), Whence::SeekHole);
+        let end = hole.map_or(data, |hole| u64::try_from(hole).unwrap_or(data));
+        let end = end.min(extent.end());
+        if end <= data || end - data > MOST_LEFT || !only(file, data, end, &old) {
+            return false;
+        }
+        at = end;
     }
+    true
+}
+
+/// Whether the bytes of a range are zeros but for those of `known`.
+fn only(file: &File, start: u64, end: u64, known: &[(u64, Vec<u8>)]) -> bool {
+    // At most `MOST_LEFT`.
+    let mut bytes = vec![0; (end - start) as usize];
+    if file.read_exact_at(&mut bytes, start).is_err() {
+        return false;
+    }
+    let mut places = start..end;
+    bytes.iter().all(|byte| {
+        let place = places.next().unwrap_or(end);
+        let inside =
+            |(from, old): &(u64, Vec<u8>)| (*from..from + old.len() as u64).contains(&place);
+        *byte == 0 || known.iter().any(inside)
+    })
 }
 
 /// Mount points, swap and what is stacked on each partition.

@@ -420,6 +420,45 @@ impl Steps<'_> {
             let why = "--wipe: its magic bytes go, so that no program finds it beside the new one";
             self.steps.push(Step::new(id, why, action, check));
         }
+        self.erase_backup(placed);
+    }
+
+    /// A GPT's backup that stood at the end of a smaller disk: left inside a partition it would mislead whoever repairs the
+    /// table. The step keeps its bytes.
+    fn erase_backup(&mut self, placed: &Placed) {
+        let Raw::Gpt(raw) = &self.table.raw else {
+            return;
+        };
+        let end = placed.start_bytes + placed.size_bytes;
+        for (offset_bytes, bytes) in
+            gpt::left_behind(raw, self.table.sector_bytes, self.table.sectors)
+        {
+            let size_bytes = bytes.len() as u64;
+            if offset_bytes < placed.start_bytes || offset_bytes + size_bytes > end {
+                continue;
+            }
+            let path = self.disk.path.clone();
+            let check = Check::Zeros {
+                path: path.clone(),
+                offset_bytes,
+                size_bytes,
+            };
+            let undo = Action::WriteBytes {
+                path: path.clone(),
+                offset_bytes,
+                before: Hex(vec![0; bytes.len()]),
+                bytes: Hex(bytes.clone()),
+            };
+            let action = Action::Erase {
+                path,
+                offset_bytes,
+                before: Hex(bytes),
+            };
+            let id = format!("erase-old-backup-{offset_bytes}");
+            let why = "the table's backup from the end of a smaller disk, inside the new partition now: left there, it would mislead whoever repairs the table";
+            self.steps
+                .push(Step::new(id, why, action, check).undo(undo));
+        }
     }
 
     fn make_filesystem(&mut self, placed: &Placed, wish: &Wish) {

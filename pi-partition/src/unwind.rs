@@ -19,6 +19,11 @@ pub fn writes(left: &Unfinished) -> Vec<(u64, Vec<u8>)> {
                 offset_bytes,
                 before,
                 ..
+            }
+            | Action::Erase {
+                offset_bytes,
+                before,
+                ..
             } => Some((*offset_bytes, before.0.clone())),
             _ => None,
         });

@@ -1,0 +1,318 @@
+//! pi-partition on loop devices, as root, in a mount namespace of its own: BLKPG beside mounted partitions, 4096-byte sectors,
+//! mounting, fstab, kills, and what is refused of a device.
+//!
+//! Kernels without a table parser are enough: each test tells the kernel of the partitions itself (`partx -a`).
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[path = "../partition/mod.rs"]
+mod partition;
+
+use cluster_tests::program::Program;
+use cluster_tests::{require, tools};
+use partition::{Image, PROGRAMS};
+
+/// What every script begins with: `/etc` and `/var/lib` are copies that only this mount namespace sees, and loop devices are
+/// let go of however it ends.
+const PRELUDE: &str = r#"
+set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin
+W=$(mktemp -d)
+cp -a /etc $W/etc; mkdir $W/lib $W/mnt; mount --bind $W/etc /etc; mount --bind $W/lib /var/lib
+mount -t tmpfs t /mnt
+loops=()
+attach() { # NAME ARGUMENTS…: a loop device that is let go of at the end
+  local -n name=$1; shift
+  name=$(losetup -f --show "$@"); loops+=("$name")
+}
+end() {
+  code=$?
+  set +e
+  cd /
+  for d in "${loops[@]}"; do
+    for m in $(findmnt -rno TARGET,SOURCE | awk -v d="$d" 'index($2, d) == 1 {print $1}'); do umount "$m"; done
+    swapoff "$d" 2>/dev/null
+    partx -d "$d" 2>/dev/null
+    losetup -d "$d"
+  done
+  umount /mnt /var/lib /etc
+  rm -rf "$W"
+  exit $code
+}
+trap end EXIT
+fail() { echo "FAILED: $*" >&2; exit 9; }
+same() { [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"; }
+# ID COMMAND…: it refuses, for this reason, and nothing changes
+refused() {
+  local id=$1 before code=0; shift
+  before=$(sha256sum <$I)
+  "$@" --apply --only >$W/said 2>$W/error || code=$?
+  same $code 3 "$* ($(cat $W/error))"
+  same "$(jq -r '.findings[0].id' $W/said)" "$id" "$*"
+  same "$(sha256sum <$I)" "$before" "the disk after $*"
+}
+TABLE='label: dos
+start=2048,size=61441,type=c
+start=63489,size=200000,type=83'
+"#;
+
+/// Runs a script as root in namespaces of its own; `$I` is an empty image, `pi-partition` is on its PATH.
+fn root(script: &str) -> Option<String> {
+    let more = ["jq", "losetup", "partx", "unshare", "xfs_info"];
+    if !require(&[PROGRAMS, &more].concat()).unwrap() {
+        return None;
+    }
+    if !nix_is_root() {
+        // Not a missing part that could be installed, so it is said the same way.
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "root is needed"
+        );
+        let thread = std::thread::current();
+        let said = format!(
+            "SKIPPED: {}: root is needed\n",
+            thread.name().unwrap_or("?")
+        );
+        std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
+        return None;
+    }
+    let image = Image::new(partition::SIZE, "true");
+    let path = tools::folder().unwrap();
+    let script = format!(
+        "I={}\nPATH={}:$PATH\n{PRELUDE}\n{script}",
+        image.path.display(),
+        path.display()
+    );
+    let outcome = Program::new("unshare")
+        .args([
+            "--mount",
+            "--fork",
+            "--pid",
+            "--mount-proc",
+            "bash",
+            "-c",
+            &script,
+        ])
+        .run()
+        .unwrap();
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{}{}",
+        outcome.text(),
+        outcome.stderr
+    );
+    Some(outcome.text())
+}
+
+fn nix_is_root() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t0"))
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn a_partition_beside_a_mounted_one_is_made_mounted_and_lasts() {
+    root(
+        r#"
+for table in "$TABLE" 'label: gpt
+size=100M,name=boot
+size=200M,name=root'; do
+  rm -f $I; truncate -s 700M $I
+  sfdisk -q $I <<<"$table"
+  attach D $I
+  partx -a $D
+  mkfs.ext4 -q ${D}p2; mkdir -p /mnt/root; mount ${D}p2 /mnt/root; echo precious >/mnt/root/file; sync
+  P2=$(sha256sum <${D}p2)
+  pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply >$W/out.json
+  same "$(jq -c '.pi_partition|[.ok,.pending,.changed]' $W/out.json)" '[true,false,true]' verdict
+  same "$(findmnt -no SOURCE,FSTYPE,OPTIONS /mnt/docker)" "${D}p3 ext4   rw,noatime" mount
+  same "$(blkid -p -s LABEL -o value ${D}p3)" docker label
+  U=$(blkid -p -s UUID -o value ${D}p3)
+  same "$(tail -1 /etc/fstab)" "UUID=$U /mnt/docker ext4 defaults,noatime,nofail 0 2" fstab
+  echo data >/mnt/docker/data
+  same "$(cat /mnt/root/file)" precious 'the file on p2'
+  umount /mnt/docker
+  e2fsck -fn ${D}p3 >/dev/null 2>&1 || fail 'p3 is not clean'
+  mount /mnt/docker 2>/dev/null || mount UUID=$U /mnt/docker || mount ${D}p3 /mnt/docker
+  same "$(cat /mnt/docker/data)" data 'the file on p3'
+  # Once more: nothing to do, nothing written.
+  F=$(sha256sum </etc/fstab)
+  pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply --only >$W/again.json
+  same "$(jq -c '[.ok,.pending,.changed]' $W/again.json)" '[true,false,false]' again
+  same "$(sha256sum </etc/fstab)" "$F" fstab
+  same "$(ls /var/lib/cluster/pi-partition)" "pi-partition-$(hostname | cut -d. -f1).table.json" 'journal and saved table'
+  same "$(stat -c %a /var/lib/cluster/pi-partition)" 700 'mode of the folder'
+  # The saved table takes it back: unmounted, out of fstab, out of the kernel, out of the table.
+  pi-partition -n --disk $D --undo /var/lib/cluster/pi-partition/*.table.json --apply --only >$W/undo.json
+  same "$(jq -c .changed $W/undo.json)" true undo
+  ! findmnt /mnt/docker >/dev/null || fail 'still mounted'
+  ! grep -q docker /etc/fstab || fail 'still in fstab'
+  [ ! -e ${D}p3 ] || fail 'still known to the kernel'
+  same "$(sfdisk --json $D | jq '.partitiontable.partitions|length')" 2 partitions
+  same "$(cat /mnt/root/file)" precious 'the file on p2'
+  umount /mnt/root
+  e2fsck -fn ${D}p2 >/dev/null 2>&1 || fail 'p2 is not clean'
+  sfdisk --verify $D >/dev/null
+  rm -r /var/lib/cluster
+  partx -d $D; losetup -d $D; loops=()
+done
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn sectors_of_4096_bytes() {
+    root(
+        r#"
+for table in 'label: dos
+start=256,size=8000,type=c
+start=8257,size=40000,type=83' 'label: gpt
+size=100M
+size=200M'; do
+  rm -f $I; truncate -s 700M $I
+  attach D -b 4096 $I
+  sfdisk -q $D <<<"$table"
+  partx -a $D || true
+  pi-partition -n --disk $D --fs xfs --label data --mount /mnt/data --persist none --apply --only >$W/out.json
+  same "$(jq -c '.nodes[].disk.logical_sector_bytes' $W/out.json)" 4096 sector
+  same "$(findmnt -no SOURCE,FSTYPE /mnt/data)" "${D}p3 xfs" mount
+  same "$(jq -c '[.nodes[].disk.partitions[]|[.number,.start_bytes/4096,.size_bytes/4096]]' $W/out.json)" \
+    "$(sfdisk --json $D | jq -c "[.partitiontable.partitions[]|[(.node|ltrimstr(\"${D}p\")|tonumber),.start,.size]]")" table
+  sfdisk --verify $D | grep -q 'No errors' || fail verify
+  parted -s $D print >/dev/null
+  umount /mnt/data
+  xfs_repair -n ${D}p3 >/dev/null 2>&1 || fail 'p3 is not clean'
+  # The image alone, whose GPT says what its sectors are.
+  case $table in *gpt*) same "$(pi-partition -n --disk $D --check --only | jq -c '.nodes[].disk.partitions|map(.start_bytes)')" \
+    "$(partx -d $D; losetup -d $D; loops=(); pi-partition -n --disk $I --check --only | jq -c '.nodes[].disk.partitions|map(.start_bytes)')" image ;;
+  *) partx -d $D; losetup -d $D ;; esac
+  loops=()
+done
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn killed_at_any_system_call_the_next_run_ends_as_planned() {
+    root(
+        r#"
+truncate -s 600M $I
+sfdisk -q $I <<<"$TABLE"
+attach D $I
+partx -a $D
+mkfs.ext4 -q ${D}p2; mkdir -p /mnt/root; mount ${D}p2 /mnt/root; echo precious >/mnt/root/file; sync
+head -c 512 $I >$W/mbr
+echo '# theirs' >/etc/fstab
+run() { pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply --only "$@"; }
+kills=0
+for call in pwrite64 fsync write unlink ioctl mount renameat clone3 clock_nanosleep flock; do
+  for when in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    [ $call = clock_nanosleep ] && [ $when -gt 3 ] && break
+    code=0
+    strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=SIGKILL:when=$when \
+      $(command -v pi-partition) -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply -o /dev/null 2>/dev/null || code=$?
+    if [ $code = 0 ]; then done=yes; else
+      [ $code = 137 ] || fail "$call $when: exit code $code"
+      kills=$((kills + 1)) done=
+      run >$W/out.json || fail "$call $when: $(cat $W/out.json)"
+    fi
+    same "$(findmnt -no SOURCE /mnt/docker)" ${D}p3 "$call $when: mount"
+    same "$(grep -c docker /etc/fstab)" 1 "$call $when: fstab"
+    same "$(ls /var/lib/cluster/pi-partition | grep -c journal || true)" 0 "$call $when: journal"
+    run | jq -e '.changed == false' >/dev/null || fail "$call $when: not idempotent"
+    umount /mnt/docker
+    e2fsck -fn ${D}p3 >/dev/null 2>&1 || fail "$call $when: p3 is not clean"
+    same "$(cat /mnt/root/file)" precious "$call $when: p2"
+    # Back to the start.
+    partx -d --nr 3 $D; dd if=$W/mbr of=$D bs=512 conv=fsync status=none
+    wipefs -qa -o 0x438 -t ext4 --offset 0 $D 2>/dev/null || true
+    dd if=/dev/zero of=$D bs=1M seek=129 count=2 conv=fsync status=none
+    echo '# theirs' >/etc/fstab; rmdir /mnt/docker
+    [ -z "$done" ] || break
+  done
+done
+umount /mnt/root
+e2fsck -fn ${D}p2 >/dev/null 2>&1 || fail 'p2 is not clean'
+[ $kills -gt 25 ] || fail "only $kills kills"
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn what_is_refused_of_a_device() {
+    root(
+        r#"
+truncate -s 260M $I
+sfdisk -q $I <<<"$TABLE"
+attach D $I
+partx -a $D
+refused partition-not-a-disk pi-partition -n --disk ${D}p1
+mkdir /mnt/used; touch /mnt/used/file
+refused partition-mount-point-used pi-partition -n --disk $D --mount /mnt/used
+mkdir /mnt/busy; mount -t tmpfs t /mnt/busy
+refused partition-mount-point-used pi-partition -n --disk $D --mount /mnt/busy
+echo 'UUID=1 /mnt/other ext4 defaults 0 2' >>/etc/fstab
+refused partition-mount-configured pi-partition -n --disk $D --mount /mnt/other --persist fstab
+# The kernel knows a partition that the table does not have.
+addpart $D 3 300000 1000
+refused partition-kernel-differs pi-partition -n --disk $D
+delpart $D 3
+# Somebody has the disk for himself alone.
+python3 - $D <<'P' &
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)
+time.sleep(5)
+P
+other=$!
+sleep 1
+refused partition-disk-held pi-partition -n --disk $D
+wait $other
+# The image behind a loop device is held by it.
+refused partition-disk-held pi-partition -n --disk $I
+# Two at once: one of them is told who is at work.
+mkdir -p /var/lib/cluster/pi-partition
+J=/var/lib/cluster/pi-partition/${D##*/}.journal
+(flock 9; sleep 5) 9>$J &
+sleep 0.3
+refused journal-busy pi-partition -n --disk $D
+wait
+# Read-only.
+partx -d $D; losetup -d $D; loops=()
+attach D -r $I
+refused partition-read-only pi-partition -n --disk $D
+losetup -d $D; loops=()
+# A whole disk that is swap.
+truncate -s 0 $I; truncate -s 600M $I
+attach D $I
+mkswap -q $D; swapon $D 2>/dev/null && { refused partition-disk-held pi-partition -n --disk $D; swapoff $D; }
+true
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn a_changed_disk_and_a_tampered_plan_are_refused_on_a_device() {
+    root(
+        r#"
+truncate -s 600M $I
+sfdisk -q $I <<<"$TABLE"
+attach D $I
+partx -a $D
+pi-partition -n --disk $D --label docker >$W/plan.json
+N=$(jq -r '.pi_partition.nodes|keys[0]' $W/plan.json)
+refused partition-plan-differs sh -c "jq '.pi_partition.nodes[\"$N\"].steps[1].action.bytes=\"00\"' $W/plan.json | pi-partition \"\$@\"" sh
+refused partition-plan-differs sh -c "jq '.pi_partition.nodes[\"$N\"].steps[4].action.argv=[\"touch\",\"$W/owned\"]' $W/plan.json | pi-partition \"\$@\"" sh
+[ ! -e $W/owned ] || fail 'a tampered command was run'
+sfdisk -q --no-reread --no-tell-kernel --disk-id $D 0x12345678
+refused partition-plan-differs sh -c "pi-partition \"\$@\" <$W/plan.json" sh
+pi-partition -n --disk $D --label docker >$W/plan.json
+pi-partition --apply <$W/plan.json --only | jq -e .changed >/dev/null || fail 'the plan was not applied'
+same "$(blkid -p -s LABEL -o value ${D}p3)" docker label
+"#,
+    );
+}
