@@ -176,9 +176,8 @@ fn elsewhere<'a>(cli: &Cli, nodes: &'a [Node], root: &Root) -> anyhow::Result<Ve
 fn plan_elsewhere(cli: &Cli, node: &Node) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
     let mut copy = cli.clone();
     // A report of an image names it in a way that no `disk.device` can.
-    if node.disk.is_none() {
-        copy.disk = Some(reported_device(node).into());
-    }
+    let declared = node.disk.as_ref().map(|disk| disk.device.to_string());
+    copy.disk = Some(declared.unwrap_or_else(|| reported_device(node)).into());
     let request = copy.request(Some(node))?;
     if request.partitions.is_empty() && node.observed.is_none() {
         return Ok((NodeAnswer::unknown(&request).nothing(), Vec::new()));

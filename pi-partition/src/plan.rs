@@ -327,7 +327,7 @@ impl Steps<'_> {
 
     /// The table as it is goes into a file: off this disk where the node has another.
     fn save_table(&mut self) {
-        if self.disk.kind != Kind::Device {
+        if self.disk.kind == Kind::Image {
             return;
         }
         let folder = self
