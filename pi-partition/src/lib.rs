@@ -20,6 +20,7 @@ pub mod request;
 pub mod signature;
 pub mod source;
 pub mod state;
+mod steps;
 pub mod table;
 mod undo;
 mod unwind;

@@ -20,8 +20,13 @@ start=2048, size=526337, type=c
 start=528385, size=2097152, type=83
 ";
 
+/// The card's size in bytes.
+const SIZE: u64 = 2 << 30;
+/// Patience for a machine that shares its host's processors with other tests.
+const LIMIT: Duration = Duration::from_secs(400);
+
 /// What a run is given; the card's name differs between controllers.
-const APPLY: &str = "./pi-partition -n --disk $CARD --label docker --mount /mnt/docker --persist fstab --apply --only";
+const APPLY: &str = "./pi-partition -n --disk $CARD --size 128MiB --label docker --mount /mnt/docker --persist fstab --apply --only";
 
 /// A thousand named files on p1 and p2, whose sums tell later whether they are whole.
 const FILL: &str = r#"
@@ -32,8 +37,9 @@ n=0; while [ $n -lt 200 ]; do n=$((n+1)); echo "file $n" >/root/keep/$n; done
 sync
 "#;
 
+/// A card of 2 GiB: the emulated controller writes each sector that mkfs discards, so that a large one takes minutes.
 fn card(layout: &str) -> Result<Card> {
-    Card::new(Kind::Pc).layout(layout).make()
+    Card::new(Kind::Pc).layout(layout).size(SIZE).make()
 }
 
 fn program() -> Result<std::path::PathBuf> {
@@ -83,9 +89,10 @@ fn beside_the_mounted_root(layout: &str, name: &str) -> Result<()> {
     let card = card(layout)?;
     let first = card
         .boot(&format!("partition-{name}"))
+        .limit(LIMIT)
         .file(program()?)
         .check("fill", FILL)
-        .check("plan", "./pi-partition -n --disk $CARD --label docker --only")
+        .check("plan", "./pi-partition -n --disk $CARD --size 128MiB --label docker --only")
         .check("apply", APPLY)
         .check("again", APPLY)
         .check("erase", "cat /sys/block/mmcblk0/device/preferred_erase_size")
@@ -117,6 +124,7 @@ fn beside_the_mounted_root(layout: &str, name: &str) -> Result<()> {
     grown(&card)?;
     let second = card
         .boot(&format!("partition-{name}-again"))
+        .limit(LIMIT)
         .file(program()?)
         // The kernel's own parser shows it.
         .check(
@@ -183,6 +191,7 @@ fn killed_at_random_instants_the_next_boot_ends_as_planned() -> Result<()> {
         let card = filled.copy()?;
         let killed = card
             .boot(&format!("partition-kill-{round}"))
+            .limit(LIMIT)
             .file(program()?)
             .kill_after_line("now", delay)
             .script(&format!("echo now; {APPLY} >/dev/null; sleep 20"))?;
@@ -193,6 +202,7 @@ fn killed_at_random_instants_the_next_boot_ends_as_planned() -> Result<()> {
         );
         let next = card
             .boot(&format!("partition-next-{round}"))
+            .limit(LIMIT)
             .file(program()?)
             .check("apply", APPLY)
             .check(
@@ -229,7 +239,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
     }
     let folder = tempfile::TempDir::new()?;
     // A small partition, so that there are hundreds of writes and not many thousands.
-    let card = Card::new(Kind::Pc).layout(RANCHEROS).size(2 << 30).make()?;
+    let card = card(RANCHEROS)?;
     let before = folder.path().join("before");
     Program::new("cp")
         .args([Path::new("--sparse=always"), &card.path(), &before])
@@ -237,6 +247,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
     let record = folder.path().join("log");
     let run = "./pi-partition -n --disk $CARD --size 64MiB --persist none --apply --only";
     card.boot("partition-record")
+        .limit(LIMIT)
         .file(program()?)
         .disk(Disk::Virtio)
         .record(&record)
@@ -246,7 +257,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
     let begin = log.mark("begin")?;
     let whole = Extent {
         start: 0,
-        length: 2 << 30,
+        length: SIZE,
     };
     let states = CrashStates::new(&log, &before, whole);
     let writes = log.entries()[begin..]
@@ -290,6 +301,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
         states.make(state, &again.path())?;
         let answer = again
             .boot(&format!("partition-crash-{round}"))
+            .limit(LIMIT)
             .file(program()?)
             .disk(Disk::Virtio)
             .check("again", run)
@@ -353,12 +365,15 @@ fn an_image_prepared_on_the_laptop_is_as_wished_on_the_node() -> Result<()> {
     let card = card(MBR)?;
     let path = card.path();
     let made = tools::tool("pi-partition")?
-        .args(["-n", "--label", "docker", "--apply", "--only", "--disk"])
+        .args([
+            "-n", "--size", "128MiB", "--label", "docker", "--apply", "--only", "--disk",
+        ])
         .args([&path])
         .run()?;
     ensure!(made.code == Some(0), "{}", made.stderr);
     let answer = card
         .boot("partition-prepared")
+        .limit(LIMIT)
         .file(program()?)
         .check("apply", APPLY)
         .check("mount", "findmnt -no SOURCE /mnt/docker")
