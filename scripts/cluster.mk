@@ -13,8 +13,12 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
+# pi-partition and pi-dockerroot are about what a node's disk is like now. Until that is known their answer is no, which
+# would stop everything behind them; so they stand beside the chain.
 $(OUT)/poe-budget.json: $(CLUSTER)
 $(OUT)/nat-gen.json: $(OUT)/poe-budget.json
+$(OUT)/pi-partition.json: $(CLUSTER)
+$(OUT)/pi-dockerroot.json: $(OUT)/pi-partition.json
 
 # The last of the chain.
 $(OUT)/planned.json: $(OUT)/nat-gen.json
