@@ -40,13 +40,12 @@ pub fn disk(
     left: Option<&Unfinished>,
 ) -> anyhow::Result<DiskState> {
     let reading = || format!("reading {}", open.path.display());
-    // Pages that were read through the whole disk's node do not follow what is written through a partition's.
-    let _ = nix::fcntl::posix_fadvise(
-        open.file.as_fd(),
-        0,
-        0,
-        PosixFadviseAdvice::POSIX_FADV_DONTNEED,
-    );
+    // A few places far apart are read: what lies between them is of no use.
+    let _ = advise(open, PosixFadviseAdvice::POSIX_FADV_RANDOM);
+    if open.kind == Kind::Device {
+        // Pages that were read through the whole disk's node do not follow what is written through a partition's.
+        let _ = advise(open, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
     let plain = Disk::new(&open.file, open.size_bytes);
     let source = Overlay::new(&plain, left.map(unwind::writes).unwrap_or_default());
     let sector_bytes = match (open.sector_bytes, sector_bytes) {
@@ -88,6 +87,10 @@ pub fn disk(
         }
     }
     Ok(state)
+}
+
+fn advise(open: &OpenDisk, advice: PosixFadviseAdvice) -> nix::Result<()> {
+    nix::fcntl::posix_fadvise(open.file.as_fd(), 0, 0, advice)
 }
 
 fn shown(open: &OpenDisk) -> anyhow::Result<String> {
