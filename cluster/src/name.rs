@@ -27,6 +27,28 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Appends `text` behind `lead`, broken at spaces to 80 columns and indented as `lead` is long.
+pub(crate) fn wrap(out: &mut String, lead: &str, text: &str) {
+    const COLUMNS: usize = 80;
+    let indent = lead.chars().count();
+    let mut column = indent;
+    out.push_str(lead);
+    for (index, word) in escape_controls(text).split_whitespace().enumerate() {
+        let width = word.chars().count();
+        if index > 0 && column + 1 + width > COLUMNS {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if index > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out.push('\n');
+}
+
 /// Defines a string type that holds only what `$check` lets through.
 macro_rules! checked_name {
     ($(#[$meta:meta])* $name:ident, $schema:expr, $check:path) => {

@@ -13,6 +13,7 @@ pub use output::{Artefact, write_file};
 use crate::document::{Document, Layout};
 use crate::finding::{self, Finding, Severity};
 use crate::inventory::{Inventory, Section};
+use crate::name::wrap;
 use anyhow::Context;
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
 use failure::Failure;
@@ -363,29 +364,4 @@ pub fn findings_text(findings: &[Finding]) -> String {
         }
     }
     text
-}
-
-/// Appends `text` behind `lead`, broken at spaces to 80 columns and indented as `lead` is long.
-fn wrap(out: &mut String, lead: &str, text: &str) {
-    const COLUMNS: usize = 80;
-    let indent = lead.chars().count();
-    let mut column = indent;
-    out.push_str(lead);
-    for (index, word) in crate::name::escape_controls(text)
-        .split_whitespace()
-        .enumerate()
-    {
-        let width = word.chars().count();
-        if index > 0 && column + 1 + width > COLUMNS {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if index > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += width;
-    }
-    out.push('\n');
 }

@@ -2,7 +2,7 @@
 
 use super::{Action, KernelCall, Step};
 use crate::command::quote;
-use crate::name::escape_controls;
+use crate::name::wrap;
 
 /// The steps as a numbered list, 80 columns wide: what, and below it why.
 pub fn steps_text(steps: &[Step]) -> String {
@@ -79,25 +79,4 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::CopyTree { from, to } => format!("copy {from} to {to}"),
         Action::WaitFor { limit_s } => format!("wait for it, at most {limit_s} s"),
     }
-}
-
-fn wrap(out: &mut String, lead: &str, text: &str) {
-    const COLUMNS: usize = 80;
-    let indent = lead.chars().count();
-    let mut column = indent;
-    out.push_str(lead);
-    for (index, word) in escape_controls(text).split_whitespace().enumerate() {
-        let width = word.chars().count();
-        if index > 0 && column + 1 + width > COLUMNS {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if index > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += width;
-    }
-    out.push('\n');
 }
