@@ -141,7 +141,7 @@ impl<'c> NodeFacts<'c> {
     pub fn usb_over(&self) -> Option<(Milliwatts, Milliwatts)> {
         let board = self.board?;
         let drawn = Milliwatts::nearest(self.usb_w);
-        let allowed = Milliwatts::nearest(board.usb_a.value * board.supply_v.value);
+        let allowed = Milliwatts::nearest(board.usb_a.as_ref()?.value * board.supply_v.value);
         (drawn > allowed).then_some((drawn, allowed))
     }
 }

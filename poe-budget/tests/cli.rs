@@ -478,6 +478,62 @@ fn a_switch_without_a_model_says_the_rest_itself() {
     assert_eq!(run_on(&[], &document).code, Some(0));
 }
 
+/// A model's own figures count: several budgets, a port that gives less than its standard, a carrier without a USB limit.
+#[test]
+fn a_model_of_the_catalogue_says_the_rest() {
+    let mut document = with("/switches/0/model", json!("mikrotik-crs112-8p-4s-in"));
+    document["switches"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("budget_w");
+    let (answer, code) = answer(&[], &document);
+    assert_eq!(code, 0, "{answer}");
+    let budgets = answer["switches"][0]["cases"].as_array().unwrap().iter();
+    let budgets: Vec<&Value> = budgets.map(|case| &case["budget_w"]).collect();
+    assert_eq!(budgets[..2], [&json!(67.2), &json!(80)]);
+    assert_eq!(answer["switches"][0]["ports"][0]["limit_w"], json!(21.6));
+    assert_eq!(answer["switches"][0]["shed"].as_array().unwrap().len(), 1);
+    let sources = answer["sources"].as_array().unwrap().iter();
+    assert!(
+        sources
+            .clone()
+            .any(|source| source["figure"] == "port_limit_w")
+    );
+
+    document["nodes"][0]["model"] = json!("raspberry-pi-cm5");
+    document["nodes"][1]["model"] = json!("raspberry-pi-5-8gb");
+    document["nodes"][2]["model"] = json!("raspberry-pi-3b-plus");
+    let (answer, _) = self::answer(&[], &document);
+    let stress = |port: usize| {
+        answer["switches"][0]["ports"][port]["draw_w"]["stress"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(
+        stress(1) > stress(0) && stress(0) > stress(3) && stress(3) > stress(2),
+        "{answer}"
+    );
+}
+
+/// What is only heard of a switch is told, and the document has to say it: no verdict rests on it.
+#[test]
+fn a_budget_that_is_not_verified_has_to_be_declared() {
+    let mut document = with("/switches/0/model", json!("ubiquiti-usw-lite-8-poe"));
+    let (answer, code) = answer(&[], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert!(ids(&answer, "warning").contains(&"poe-budget-not-attested".to_owned()));
+    document["switches"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("budget_w");
+    let outcome = run_on(&[], &document);
+    assert_eq!(outcome.code, Some(65));
+    assert_eq!(
+        outcome.stderr,
+        "poe-budget: working out the budget: switches[0].budget_w: expected a number of watts, because what is said of the Ubiquiti USW-Lite-8-PoE (52 W) is not verified, found nothing\n"
+    );
+}
+
 #[test]
 fn measured_draws_replace_estimates() {
     let folder = tempfile::tempdir().unwrap();

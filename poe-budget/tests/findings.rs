@@ -218,9 +218,9 @@ fn cases() -> Vec<Case> {
         case(
             "poe-model-unknown",
             "warning",
-            "found \"raspberry-pi-5-8gb\"",
+            "found \"raspberry-pi-9-8gb\"",
             |d| {
-                d["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+                d["nodes"][0]["model"] = json!("raspberry-pi-9-8gb");
                 d["nodes"][0]["draw_w"] = json!(12);
             },
         ),
