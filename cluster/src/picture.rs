@@ -155,6 +155,23 @@ pub fn fit(text: &str, width: f64, size: f64) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// A text in lines of at most `width`, broken at spaces; a word that is longer is cut.
+pub fn lines(text: &str, width: f64, size: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let joined = match lines.last() {
+            Some(line) => format!("{line} {word}"),
+            None => word.to_owned(),
+        };
+        let fits = text_width(&joined, size) <= width;
+        match lines.last_mut() {
+            Some(line) if fits => *line = joined,
+            _ => lines.push(fit(word, width, size).into_owned()),
+        }
+    }
+    lines
+}
+
 /// A rectangle in units of the picture, from its upper left corner.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Area {
@@ -346,6 +363,15 @@ mod tests {
         );
         assert_eq!(fit("ünïcödé", 20.0, 13.0), "…");
         assert!(text_width("漢字", 10.0) > text_width("il", 10.0));
+    }
+
+    #[test]
+    fn text_is_broken_at_spaces() {
+        assert_eq!(lines("one two  three", 1000.0, 13.0), ["one two three"]);
+        assert_eq!(lines("one two three", 60.0, 13.0), ["one two", "three"]);
+        assert!(lines("", 60.0, 13.0).is_empty());
+        let all = lines("averylongwordthatfitsnowhere a", 60.0, 13.0);
+        assert!(all[0].ends_with('…') && all[1] == "a", "{all:?}");
     }
 
     #[test]

@@ -47,6 +47,14 @@ pub struct SwitchAnswer {
     pub shed: Vec<Shed>,
 }
 
+impl SwitchAnswer {
+    /// Number of PoE ports on which something stands.
+    pub fn used_ports(&self) -> usize {
+        let poe = |port: &&PortAnswer| port.port <= self.poe_ports;
+        self.ports.iter().filter(poe).count()
+    }
+}
+
 /// One case: demand against budget.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Case {

@@ -32,6 +32,9 @@ const EXAMPLES: &str = "  The reference cluster, for people
       | map({(.\"Port ID\"): (.\"PortPwr (W)\" | tonumber)}) | add)}' > draws.json
     poe-budget --measured draws.json cluster.json
 
+  A picture of it
+    poe-budget -f svg -o budget.svg cluster.json
+
   Who goes dark first?
     poe-budget < cluster.json | jq -r '.poe_budget.shed_order[]'";
 
@@ -68,6 +71,8 @@ enum Format {
     Json,
     /// A table for people
     Text,
+    /// A picture (SVG), also of a no
+    Svg,
 }
 
 impl Tool for Arguments {
@@ -83,7 +88,8 @@ impl Tool for Arguments {
     fn form(&self) -> Form {
         match self.format {
             Format::Json => Form::Json,
-            Format::Text => Form::Text,
+            // A picture is for people too: what does not fit is worth seeing.
+            Format::Text | Format::Svg => Form::Text,
         }
     }
 
@@ -94,7 +100,10 @@ impl Tool for Arguments {
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(render::text(verdict))
+        Ok(match self.format {
+            Format::Svg => render::svg(verdict),
+            Format::Text | Format::Json => render::text(verdict),
+        })
     }
 }
 

@@ -14,7 +14,7 @@ const COLUMNS: usize = 80;
 const BAR: usize = 24;
 const SHORT_BAR: usize = 14;
 /// More switches than this get a line each.
-const IN_FULL: usize = 4;
+pub(super) const IN_FULL: usize = 4;
 
 /// The whole answer.
 pub fn text(verdict: &Verdict<Answer>) -> String {
@@ -38,7 +38,7 @@ pub fn text(verdict: &Verdict<Answer>) -> String {
 }
 
 /// Yes, no, or not known yet, and the worst case.
-fn headline(verdict: &Verdict<Answer>) -> String {
+pub(super) fn headline(verdict: &Verdict<Answer>) -> String {
     let errors = || {
         verdict
             .findings
@@ -125,15 +125,10 @@ fn change(watts: Option<Milliwatts>) -> String {
 }
 
 fn in_full(switch: &SwitchAnswer) -> String {
-    let used = switch
-        .ports
-        .iter()
-        .filter(|port| port.port <= switch.poe_ports)
-        .count();
     let mut out = format!(
         "\n{}  {} of {} PoE ports in use, {}, {} V\n\n",
         cut(&switch.name, 32),
-        used,
+        switch.used_ports(),
         switch.poe_ports,
         switch.standard,
         switch.voltage_v.0 as f64 / 1000.0
