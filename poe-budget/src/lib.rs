@@ -27,6 +27,7 @@ pub mod request;
 pub mod scenario;
 pub mod shed;
 pub mod sources;
+pub mod spread;
 pub mod supply;
 pub mod verdict;
 pub mod watts;
