@@ -132,6 +132,61 @@ pub struct QuestionAnswer {
     pub with: Side,
     /// The second less the first.
     pub difference: Difference,
+    /// Where `--assign` puts the devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentAnswer>,
+}
+
+/// Where the devices go.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AssignmentAnswer {
+    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices.
+    pub exact: bool,
+    /// What is left on the fullest switch in its worst case, in watts; `null` where no way was found.
+    pub headroom_w: Option<Milliwatts>,
+    /// No way leaves more than this, in watts; `null` where no way was found.
+    pub at_most_w: Option<Milliwatts>,
+    /// The devices that go to another switch or get their first port; who stays on a switch keeps the port.
+    pub moves: Vec<Move>,
+    /// Why there is no way; `null` where there is one, or where that is not known.
+    pub impossible: Option<String>,
+}
+
+/// A device that changes its place.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Move {
+    /// The device.
+    pub device: Name,
+    /// Where it stands; `null` where it stands on no port.
+    pub from: Option<Place>,
+    /// Where it goes.
+    pub to: Place,
+}
+
+impl Move {
+    /// In words: `pi3: sw1 port 3 -> sw2 port 1`.
+    pub fn words(&self) -> String {
+        let from = self
+            .from
+            .as_ref()
+            .map_or("no port".to_owned(), Place::words);
+        format!("{}: {from} -> {}", self.device, self.to.words())
+    }
+}
+
+impl Place {
+    fn words(&self) -> String {
+        format!("{} port {}", self.switch, self.port)
+    }
+}
+
+/// A port of a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The switch.
+    pub switch: Name,
+    /// The port's number.
+    pub port: u16,
 }
 
 /// One side of a difference.

@@ -27,6 +27,9 @@ const EXAMPLES: &str = "  The reference cluster, for people
   How far does a smaller switch carry it, on a summer's day?
     poe-budget --budget 40 --ambient-c 45 -f text cluster.json
 
+  Which device on which switch? Exit code 3 with a reason where there is no way
+    poe-budget --assign -f text cluster.json
+
   Measured draws instead of estimates: {\"sw1\": {\"1\": 5.5, \"2\": 5.1}}
     ntgrrc poe status -a gs305ep -f json | jq '{sw1: (.poe_status
       | map({(.\"Port ID\"): (.\"PortPwr (W)\" | tonumber)}) | add)}' > draws.json
@@ -58,6 +61,9 @@ pub struct Arguments {
     /// Answer as if it were this warm around all cables, in degrees Celsius
     #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
     ambient_c: Option<Celsius>,
+    /// Answer as if all devices were put on the ports of all switches anew, so that the fullest switch keeps the most watts
+    #[arg(long)]
+    assign: bool,
     /// Take draws measured at the switch from this file: an object of switches, each an object of ports with watts
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
@@ -119,6 +125,7 @@ impl Arguments {
             remove: self.remove.clone(),
             budget: self.budget.clone(),
             ambient_c,
+            assign: self.assign,
         })
     }
 

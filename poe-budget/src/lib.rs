@@ -7,6 +7,7 @@
 
 pub mod allocation;
 pub mod answer;
+pub mod assign;
 pub mod cable;
 pub mod catalogue;
 pub mod class;

@@ -208,6 +208,126 @@ fn a_device_is_added_where_the_most_watts_are_left() {
     );
 }
 
+/// Two switches for the four nodes, one with 30 W and one with what is given, and all nodes on no port yet.
+fn two_switches(budget: f64, ports: u16) -> Value {
+    let mut document = with("/switches/0/ports", json!([]));
+    document["switches"][0]["budget_w"] = json!(30);
+    let other = json!({"name": "sw2", "budget_w": budget, "poe_ports": ports, "standard": "at",
+        "allocation": "draw", "shed_policy": "lowest-priority"});
+    document["switches"].as_array_mut().unwrap().push(other);
+    document
+}
+
+#[test]
+fn devices_are_assigned_to_the_ports_of_all_switches() {
+    let document = two_switches(30.0, 4);
+    let (without, code) = answer(&[], &document);
+    assert_eq!(code, 0);
+    assert!(ids(&without, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    let (answer, code) = answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    // Two of 10.823 W on each. Three on one would be 32.5 W.
+    assert_eq!(answer["headroom_w"], json!(8.354));
+    let assignment = &answer["question"]["assignment"];
+    assert_eq!(assignment["exact"], true);
+    assert_eq!(assignment["headroom_w"], answer["headroom_w"]);
+    assert_eq!(assignment["at_most_w"], answer["headroom_w"]);
+    assert_eq!(assignment["impossible"], Value::Null);
+    let moves = assignment["moves"].as_array().unwrap();
+    assert_eq!(moves.len(), 4);
+    // The K3s server is on a port that is kept longest.
+    assert_eq!(
+        (&moves[0]["device"], &moves[0]["to"]["port"]),
+        (&json!("pi1"), &json!(1))
+    );
+    assert_eq!(moves[0]["from"], Value::Null);
+    assert!(!ids(&answer, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    assert_eq!(answer["question"]["asked"], json!(["assign all devices"]));
+    let text = run_on(&["--assign", "-f", "text"], &document).text();
+    assert!(text.contains("\n  pi1: no port -> sw"), "{text}");
+
+    // A fifth finds its place with them, and one that is taken away leaves it.
+    let (answer, code) = self::answer(&["--assign", "--add", "camera=6.5"], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert_eq!(
+        answer["question"]["assignment"]["moves"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+    let (answer, _) = self::answer(&["--assign", "--remove", "pi2"], &document);
+    assert_eq!(
+        answer["question"]["assignment"]["moves"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let outcome = run_on(&["--assign", "--add", "pi2=5"], &document);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("--add pi2: --assign gives it a port already")
+    );
+}
+
+#[test]
+fn who_stands_well_stays() {
+    let (answer, code) = answer(&["--assign"], &example());
+    assert_eq!(code, 0);
+    assert_eq!(answer["question"]["assignment"]["moves"], json!([]));
+    assert_eq!(answer["question"]["difference"]["headroom_w"], json!(0));
+    let message = answer["findings"].as_array().unwrap().iter();
+    let message = message
+        .clone()
+        .find(|finding| finding["id"] == "poe-assigned")
+        .unwrap();
+    assert_eq!(
+        message["message"],
+        "every device stays where it is, and 12.7 W are left on the fullest switch; no other way leaves more, and none that leaves as much moves fewer"
+    );
+}
+
+#[test]
+fn where_there_is_no_way_the_reason_is_a_proof() {
+    let reason = |document: &Value| {
+        let (answer, code) = answer(&["--assign"], document);
+        assert_eq!(code, 3, "{answer}");
+        assert_eq!(ids(&answer, "error"), ["poe-assign-impossible"]);
+        // Nothing is moved then.
+        assert_eq!(answer["switches"][0]["ports"], json!([]));
+        let assignment = &answer["question"]["assignment"];
+        assert_eq!(
+            (&assignment["exact"], &assignment["headroom_w"]),
+            (&json!(true), &Value::Null)
+        );
+        assignment["impossible"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        reason(&two_switches(10.0, 4)),
+        "the devices draw 43.3 W together in stress, and the switches give 40.0 W together"
+    );
+    let mut few = two_switches(100.0, 1);
+    few["switches"][0]["poe_ports"] = json!(2);
+    assert_eq!(
+        reason(&few),
+        "4 devices take power, and the switches have 3 PoE ports for them"
+    );
+    // 43.3 of 45 W, and still no way: two and one and one of them leave the fourth nowhere.
+    assert_eq!(
+        reason(&two_switches(15.0, 4)),
+        "of all 16 ways to spread the devices over the switches none fits: each leaves a switch at least 2.5 W short"
+    );
+    let mut small = two_switches(10.0, 4);
+    small["switches"][0]["budget_w"] = json!(9);
+    assert_eq!(
+        reason(&small),
+        "pi1 alone counts 10.8 W, and no switch has that and a port for it"
+    );
+}
+
 #[test]
 fn a_question_that_does_not_fit_the_document_is_usage() {
     for (arguments, expected) in [

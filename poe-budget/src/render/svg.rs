@@ -47,6 +47,9 @@ pub fn svg(verdict: &Verdict<Answer>) -> String {
     let answer = &verdict.answer;
     if let Some(question) = &answer.question {
         y = paragraph(&mut picture, y, Tone::Faint, &asked(&question.asked));
+        for step in question.assignment.iter().flat_map(|a| &a.moves) {
+            y = paragraph(&mut picture, y, Tone::New, &step.words());
+        }
     }
     y += 14.0;
     if answer.switches.len() <= IN_FULL {

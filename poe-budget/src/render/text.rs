@@ -109,6 +109,9 @@ fn asked(question: &QuestionAnswer) -> String {
             list(&mut out, lead, findings.iter().map(String::as_str));
         }
     }
+    for step in question.assignment.iter().flat_map(|a| &a.moves) {
+        push_line(&mut out, &format!("  {}", step.words()));
+    }
     out
 }
 
