@@ -135,6 +135,61 @@ pub struct QuestionAnswer {
     /// Where `--assign` puts the devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignment: Option<AssignmentAnswer>,
+    /// The single changes that buy headroom by `--optimise`, the most first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
+}
+
+/// A single change that buys headroom.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Change {
+    /// What kind of change it is.
+    pub kind: ChangeKind,
+    /// The devices with any one of which it has this effect; none where it is about the switch.
+    pub devices: Vec<Name>,
+    /// The change in words, for the first of the devices.
+    pub words: String,
+    /// Headroom with this change in watts.
+    pub headroom_w: Milliwatts,
+    /// Headroom that it buys in watts.
+    pub gain_w: Milliwatts,
+}
+
+impl Change {
+    /// The change and the other devices for which it would do as well, the first few by name.
+    pub fn told(&self) -> String {
+        const NAMED: usize = 8;
+        let others = self.devices.get(1..).unwrap_or_default();
+        if others.is_empty() {
+            return self.words.clone();
+        }
+        let named: Vec<&str> = others.iter().take(NAMED).map(|name| &**name).collect();
+        let more = match others.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{} (or {}{more})", self.words, named.join(", "))
+    }
+}
+
+/// Kinds of changes, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// A fact that is not declared: the headroom is there if it is as the words say.
+    FindOut,
+    /// A device goes to another switch.
+    Move,
+    /// A USB device is taken off.
+    Usb,
+    /// A thicker cable.
+    Cable,
+    /// Another HAT.
+    Hat,
+    /// A device gets a power supply of its own.
+    Apart,
+    /// Another switch.
+    Switch,
 }
 
 /// Where the devices go.

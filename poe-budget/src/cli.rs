@@ -30,6 +30,9 @@ const EXAMPLES: &str = "  The reference cluster, for people
   Which device on which switch? Exit code 3 with a reason where there is no way
     poe-budget --assign -f text cluster.json
 
+  What helps most?
+    poe-budget --optimise -f text cluster.json
+
   Measured draws instead of estimates: {\"sw1\": {\"1\": 5.5, \"2\": 5.1}}
     ntgrrc poe status -a gs305ep -f json | jq '{sw1: (.poe_status
       | map({(.\"Port ID\"): (.\"PortPwr (W)\" | tonumber)}) | add)}' > draws.json
@@ -64,6 +67,9 @@ pub struct Arguments {
     /// Answer as if all devices were put on the ports of all switches anew, so that the fullest switch keeps the most watts
     #[arg(long)]
     assign: bool,
+    /// Tell which single change buys the most headroom: a device elsewhere, another HAT, another switch
+    #[arg(long, conflicts_with_all = ["add", "remove", "budget", "ambient_c", "assign"])]
+    optimise: bool,
     /// Take draws measured at the switch from this file: an object of switches, each an object of ports with watts
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
@@ -126,6 +132,7 @@ impl Arguments {
             budget: self.budget.clone(),
             ambient_c,
             assign: self.assign,
+            optimise: self.optimise,
         })
     }
 

@@ -20,6 +20,7 @@ pub mod name;
 pub mod node;
 pub mod nodes;
 pub mod notices;
+pub mod optimise;
 pub mod plan;
 pub mod question;
 pub mod remarks;
@@ -38,6 +39,7 @@ use catalogue::Catalogue;
 use cluster::finding::Finding;
 use cluster::inventory::Inventory;
 use measured::Measured;
+use notices::Notices;
 use question::Question;
 use request::Request;
 
@@ -52,9 +54,18 @@ pub fn answer(
     question: &Question,
 ) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let catalogue = Catalogue::built_in()?;
+    let copy = question.optimise.then(|| inventory.clone());
     let request = Request::new(inventory, measured, &catalogue)?;
     if question.is_empty() {
         return Ok(plan::plan(&request, &catalogue));
     }
-    Ok(question::answer(request, question, &catalogue)?)
+    let (mut answer, findings) = question::answer(request, question, &catalogue)?;
+    if let Some(mut copy) = copy {
+        measured.apply(&mut copy.switches, &mut Notices::default())?;
+        let changes = optimise::changes(&copy, &answer, &catalogue);
+        if let Some(question) = &mut answer.question {
+            question.changes = Some(changes);
+        }
+    }
+    Ok((answer, findings))
 }

@@ -52,6 +52,8 @@ pub struct Question {
     pub ambient_c: Option<f64>,
     /// Whether all devices are put on the ports anew.
     pub assign: bool,
+    /// Whether it is asked which single change buys the most headroom.
+    pub optimise: bool,
 }
 
 impl Question {
@@ -76,6 +78,10 @@ impl Question {
                 .map(|celsius| format!("ambient {celsius} °C")),
         );
         words.extend(self.add.iter().map(Add::words));
+        words.extend(
+            self.optimise
+                .then(|| "which change buys headroom".to_owned()),
+        );
         words.extend(self.assign.then(|| "assign all devices".to_owned()));
         words
     }
@@ -137,6 +143,7 @@ pub fn answer(
         without,
         with,
         assignment,
+        changes: None,
     });
     Ok((answer, findings))
 }

@@ -208,6 +208,120 @@ fn a_device_is_added_where_the_most_watts_are_left() {
     );
 }
 
+/// Each change that is told, made in the document by hand, leaves what is said of it; and no device could be fed by itself
+/// with more effect than the one that is told.
+#[test]
+fn the_change_that_buys_most_is_told_and_true() {
+    let (answer, code) = answer(&["--optimise"], &example());
+    assert_eq!(code, 0);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let gains: Vec<f64> = changes
+        .iter()
+        .map(|c| c["gain_w"].as_f64().unwrap())
+        .collect();
+    assert!(
+        gains.windows(2).all(|pair| pair[0] >= pair[1]) && gains.len() >= 4,
+        "{gains:?}"
+    );
+    let of = |kind: &str| {
+        changes
+            .iter()
+            .find(|change| change["kind"] == kind)
+            .unwrap()
+    };
+    let headroom = |document: &Value| self::answer(&[], document).0["headroom_w"].clone();
+
+    let apart = of("apart");
+    assert_eq!(apart["devices"], json!(["pi1", "pi2", "pi3", "pi4"]));
+    assert_eq!(apart["words"], "feed pi1 by itself");
+    for device in ["pi1", "pi2", "pi3", "pi4"] {
+        let removed = self::answer(&["--remove", device], &example()).0;
+        assert_eq!(removed["headroom_w"], apart["headroom_w"], "{device}");
+    }
+    assert_eq!(
+        of("usb")["headroom_w"],
+        headroom(&with("/nodes/0/usb", json!([])))
+    );
+    let hat = with("/nodes/0/hat", json!("rak9003-poe-pi-hat"));
+    assert_eq!(
+        (&of("hat")["words"], &of("hat")["headroom_w"]),
+        (&json!("give pi1 the RAK9003 PoE Pi HAT"), &headroom(&hat))
+    );
+    let mut other = with("/switches/0/model", json!("mikrotik-css610-8p-2s-plus-in"));
+    for field in ["budget_w", "allocation"] {
+        other["switches"][0].as_object_mut().unwrap().remove(field);
+    }
+    assert_eq!(
+        of("switch")["words"],
+        "take a MikroTik CSS610-8P-2S+IN in the place of sw1"
+    );
+    assert_eq!(of("switch")["headroom_w"], headroom(&other));
+    assert_eq!(answer["question"]["difference"]["headroom_w"], json!(0));
+
+    let outcome = run(&["--optimise", "--remove", "pi1"], cluster::EXAMPLE);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_is_not_known_may_buy_most_and_a_weak_hat_nothing() {
+    let mut document = with("/switches/0/allocation", Value::Null);
+    document["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    let (answer, code) = answer(&["--optimise"], &document);
+    assert_eq!(code, 3);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    assert_eq!(
+        changes[0]["words"],
+        "find out whether sw1 counts its ports by draw"
+    );
+    // An af HAT reserves 15.4 W instead of 30, and a Pi 5 with a stick wants more than it gives.
+    let hat = changes
+        .iter()
+        .find(|change| change["kind"] == "hat")
+        .unwrap();
+    assert_eq!(hat["words"], "give pi2 the Raspberry Pi PoE HAT");
+    assert_eq!(hat["devices"], json!(["pi2", "pi3", "pi4"]));
+    assert_eq!(hat["gain_w"], json!(14.6));
+}
+
+#[test]
+fn a_device_may_stand_better_on_another_switch() {
+    let mut document = example();
+    let other = json!({"name": "sw2", "budget_w": 70, "poe_ports": 2, "standard": "at", "allocation": "draw",
+        "ports": [{"port": 1, "device": "camera", "draw_w": 6.5}]});
+    document["switches"].as_array_mut().unwrap().push(other);
+    let (answer, _) = answer(&["--optimise"], &document);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let moved = changes
+        .iter()
+        .find(|change| change["kind"] == "move")
+        .unwrap();
+    assert_eq!(moved["words"], "move pi1 to sw2 port 2");
+    let mut by_hand = document.clone();
+    let mut port = by_hand["switches"][0]["ports"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    port["port"] = json!(2);
+    by_hand["switches"][1]["ports"]
+        .as_array_mut()
+        .unwrap()
+        .push(port);
+    assert_eq!(
+        self::answer(&[], &by_hand).0["headroom_w"],
+        moved["headroom_w"]
+    );
+    // Two switches with as little left: no single change helps.
+    document["switches"][1]["budget_w"] = json!(6.5 + 12.7);
+    document["switches"][1]["ports"][0]["measured_w"] = json!(6.5);
+    let (answer, _) = self::answer(&["--optimise"], &document);
+    assert_eq!(answer["question"]["changes"], json!([]));
+    let text = run_on(&["--optimise", "-f", "text"], &document).text();
+    assert!(
+        text.contains("nothing: no single change raises the least headroom"),
+        "{text}"
+    );
+}
+
 /// Two switches for the four nodes, one with 30 W and one with what is given, and all nodes on no port yet.
 fn two_switches(budget: f64, ports: u16) -> Value {
     let mut document = with("/switches/0/ports", json!([]));

@@ -47,6 +47,10 @@ pub fn svg(verdict: &Verdict<Answer>) -> String {
     let answer = &verdict.answer;
     if let Some(question) = &answer.question {
         y = paragraph(&mut picture, y, Tone::Faint, &asked(&question.asked));
+        for change in question.changes.iter().flatten() {
+            let text = format!("{:+.1} W: {}", change.gain_w.watts(), change.told());
+            y = paragraph(&mut picture, y, Tone::New, &text);
+        }
         for step in question.assignment.iter().flat_map(|a| &a.moves) {
             y = paragraph(&mut picture, y, Tone::New, &step.words());
         }

@@ -1,11 +1,12 @@
 //! Text: a table with bars for each switch, 80 columns at most.
 
-use crate::answer::{Answer, Case, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
+use crate::answer::{Answer, Case, Change, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
 use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::{Verdict, findings_text};
 use cluster::finding::Severity;
 use cluster::inventory::Allocation;
+use cluster::name::wrap;
 use std::fmt::Write;
 
 /// The width of everything.
@@ -109,8 +110,24 @@ fn asked(question: &QuestionAnswer) -> String {
             list(&mut out, lead, findings.iter().map(String::as_str));
         }
     }
+    if let Some(changes) = &question.changes {
+        out.push_str(&bought(changes));
+    }
     for step in question.assignment.iter().flat_map(|a| &a.moves) {
-        push_line(&mut out, &format!("  {}", step.words()));
+        wrap(&mut out, "  ", &step.words());
+    }
+    out
+}
+
+/// What each single change buys.
+fn bought(changes: &[Change]) -> String {
+    let mut out = String::from("\n  one change buys\n");
+    for change in changes {
+        let lead = format!("  {:>8}  ", format!("{:+.1} W", change.gain_w.watts()));
+        wrap(&mut out, &lead, &change.told());
+    }
+    if changes.is_empty() {
+        out.push_str("  nothing: no single change raises the least headroom\n");
     }
     out
 }
