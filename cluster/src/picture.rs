@@ -4,6 +4,7 @@
 //! stays text: it can be selected, searched and read aloud. Colours are classes of a style sheet in the picture, so
 //! that it follows light and dark; what a colour says is always said in words too.
 
+use crate::finding::{Finding, Severity};
 use crate::name::escape_controls;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -50,10 +51,10 @@ const COLOURS: [Colour; 9] = [
 
 /// The groups' colours can be told apart with the common kinds of colour blindness, by their lightness at least.
 const GROUPS: [Colour; 6] = [
-    ("group0", "#35608f", "#86b6e8"),
+    ("group0", "#6a4fa0", "#b7a0ea"),
     ("group1", "#c2571a", "#f2955c"),
     ("group2", "#1f8a70", "#57cdb0"),
-    ("group3", "#9a4f96", "#d597d2"),
+    ("group3", "#a8447f", "#e08fc0"),
     ("group4", "#8a7316", "#d9c04f"),
     ("group5", "#5b6675", "#a9b4c4"),
 ];
@@ -220,6 +221,8 @@ pub enum Anchor {
     End,
 }
 
+/// From one line of body text to the next.
+const LEADING: f64 = 18.0;
 /// The space around everything.
 const MARGIN: f64 = 16.0;
 
@@ -306,6 +309,29 @@ impl Picture {
             self.body,
             "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{weight}{anchor}>{text}</text>"
         );
+    }
+
+    /// Body text below `y`, broken to `width`. Returns where what follows may begin.
+    pub fn paragraph(&mut self, (x, y): (f64, f64), width: f64, tone: Tone, text: &str) -> f64 {
+        let mut at = y;
+        for line in lines(text, width, Face::Body.size()) {
+            at += LEADING;
+            self.text((x, at), Face::Body, tone, Anchor::Start, &line);
+        }
+        at + LEADING / 4.0
+    }
+
+    /// The errors and warnings below `y`; remarks are for the other forms. Returns where what follows may begin.
+    pub fn findings(&mut self, (x, y): (f64, f64), width: f64, findings: &[Finding]) -> f64 {
+        findings.iter().fold(y, |y, finding| {
+            let (tone, word) = match finding.severity {
+                Severity::Error => (Tone::Bad, "error"),
+                Severity::Warning => (Tone::Ink, "warning"),
+                Severity::Info => return y,
+            };
+            let text = format!("{word}: {}: {}", finding.subject, finding.message);
+            self.paragraph((x, y), width, tone, &text)
+        })
     }
 
     fn reach(&mut self, y: f64) {

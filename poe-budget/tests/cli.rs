@@ -1004,6 +1004,27 @@ fn text_is_at_most_80_columns_wide() {
     }
 }
 
+/// The picture is for people: it shows a no too, in words that can be selected, and points nowhere else.
+#[test]
+fn the_picture_shows_yes_and_no() {
+    let picture = run(&["-f", "svg"], cluster::EXAMPLE);
+    assert_eq!(picture.code, Some(0));
+    assert_eq!(picture.text(), include_str!("golden/reference.svg"));
+    let document = with("/switches/0/budget_w", json!(40));
+    let outcome = run_on(&["-f", "svg"], &document);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), ""));
+    let text = outcome.text();
+    for words in [
+        "<title id=\"poe-budget-title\">no: in the worst case 3.3 W too much</title>",
+        ">3.3 W too much</text>",
+        ">dark in the worst case</text>",
+        ">error: sw1: stress draws 43.3 of 40.0 W: 3.3 W too much</text>",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("href") && !text.contains("url("), "{text}");
+}
+
 #[test]
 fn text_is_what_it_was() {
     let text = run(&["-f", "text"], cluster::EXAMPLE).text();

@@ -6,9 +6,8 @@ use crate::answer::{Answer, Case, PortAnswer, SwitchAnswer};
 use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::Verdict;
-use cluster::finding::Severity;
 use cluster::inventory::Allocation;
-use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit, lines};
+use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit};
 
 /// The width of everything, and of what stands within the margins.
 const WIDTH: f64 = 760.0;
@@ -46,13 +45,13 @@ pub fn svg(verdict: &Verdict<Answer>) -> String {
     );
     let answer = &verdict.answer;
     if let Some(question) = &answer.question {
-        y = paragraph(&mut picture, y, Tone::Faint, &asked(&question.asked));
+        y = picture.paragraph((LEFT, y), INNER, Tone::Faint, &asked(&question.asked));
         for change in question.changes.iter().flatten() {
             let text = format!("{:+.1} W: {}", change.gain_w.watts(), change.told());
-            y = paragraph(&mut picture, y, Tone::New, &text);
+            y = picture.paragraph((LEFT, y), INNER, Tone::New, &text);
         }
         for step in question.assignment.iter().flat_map(|a| &a.moves) {
-            y = paragraph(&mut picture, y, Tone::New, &step.words());
+            y = picture.paragraph((LEFT, y), INNER, Tone::New, &step.words());
         }
     }
     y += 14.0;
@@ -63,15 +62,7 @@ pub fn svg(verdict: &Verdict<Answer>) -> String {
     } else {
         y = in_rows(&mut picture, y, &answer.switches);
     }
-    for finding in &verdict.findings {
-        let (tone, word) = match finding.severity {
-            Severity::Error => (Tone::Bad, "error"),
-            Severity::Warning => (Tone::Ink, "warning"),
-            Severity::Info => continue,
-        };
-        let text = format!("{word}  {}: {}", finding.subject, finding.message);
-        y = paragraph(&mut picture, y, tone, &text);
-    }
+    picture.findings((LEFT, y), INNER, &verdict.findings);
     picture.finish()
 }
 
@@ -105,14 +96,6 @@ fn description(verdict: &Verdict<Answer>) -> String {
         words.push("No switch.".to_owned());
     }
     words.join(". ")
-}
-
-fn paragraph(picture: &mut Picture, mut y: f64, tone: Tone, text: &str) -> f64 {
-    for line in lines(text, INNER, Face::Body.size()) {
-        y += 18.0;
-        picture.text((LEFT, y), Face::Body, tone, Anchor::Start, &line);
-    }
-    y + 4.0
 }
 
 /// What a case counts, in words.
