@@ -185,15 +185,20 @@ fn remainders(bin: &Bin, items: &[Item]) -> Vec<i64> {
     remainders
 }
 
-/// Calls `visit` for every subset of a set, the empty one too.
-fn subsets(set: usize, mut visit: impl FnMut(usize)) {
-    let mut subset = set;
-    loop {
-        visit(subset);
-        if subset == 0 {
-            return;
+/// Every subset that a bin holds with at least so much room left, with every set of other items; of the last bin only with all
+/// others.
+fn for_each_split(table: &[i64], least: i64, last: bool, mut visit: impl FnMut(usize, usize)) {
+    let all = table.len() - 1;
+    for (subset, _) in table.iter().enumerate().filter(|(_, left)| **left >= least) {
+        let outside = all & !subset;
+        let mut others = outside;
+        loop {
+            visit(subset, others);
+            if last || others == 0 {
+                break;
+            }
+            others = (others - 1) & outside;
         }
-        subset = (subset - 1) & set;
     }
 }
 
@@ -206,16 +211,13 @@ fn exact(bins: &[Bin], items: &[Item]) -> Outcome {
     };
     let mut best = first.clone();
     for (at, table) in rest.iter().enumerate() {
-        // Of the last bin only the question for all items is left.
-        let from = if at + 1 == rest.len() { all } else { 0 };
         let mut next = vec![NEVER; all + 1];
-        for set in from..=all {
-            let mut most = NEVER;
-            subsets(set, |subset| {
-                most = most.max(table[subset].min(best[set ^ subset]));
-            });
-            next[set] = most;
-        }
+        // Of the last bin only the question for all items is left.
+        let last = at + 1 == rest.len();
+        for_each_split(table, NEVER + 1, last, |subset, others| {
+            let set = subset | others;
+            next[set] = next[set].max(table[subset].min(best[others]));
+        });
         best = next;
     }
     match best[all] {
@@ -239,18 +241,17 @@ fn fewest_moves(tables: &[Vec<i64>], items: &[Item], headroom: i64) -> Spread {
             .sum();
         let mut next = vec![u32::MAX; size];
         let mut choice = vec![0; size];
-        for set in 0..size {
-            subsets(set, |subset| {
-                if table[subset] < headroom || moves[set ^ subset] == u32::MAX {
-                    return;
-                }
-                let cost = moves[set ^ subset] + (subset & !home).count_ones();
-                if cost < next[set] {
-                    next[set] = cost;
-                    choice[set] = subset;
-                }
-            });
-        }
+        let last = bin + 1 == tables.len();
+        for_each_split(table, headroom, last, |subset, others| {
+            if moves[others] == u32::MAX {
+                return;
+            }
+            let cost = moves[others] + (subset & !home).count_ones();
+            if cost < next[subset | others] {
+                next[subset | others] = cost;
+                choice[subset | others] = subset;
+            }
+        });
         moves = next;
         choices.push(choice);
     }
