@@ -53,6 +53,12 @@ impl SwitchAnswer {
         let poe = |port: &&PortAnswer| port.port <= self.poe_ports;
         self.ports.iter().filter(poe).count()
     }
+
+    /// The PoE ports on which nothing stands.
+    pub fn free_ports(&self) -> impl Iterator<Item = u16> {
+        let taken = |port: &u16| self.ports.iter().any(|other| other.port == *port);
+        (1..=self.poe_ports).filter(move |port| !taken(port))
+    }
 }
 
 /// One case: demand against budget.

@@ -181,7 +181,7 @@ impl Search<'_> {
     fn moves(&mut self, base: &Copy) {
         let mut targets: Vec<(usize, u16)> = (self.answer.switches.iter().enumerate())
             .filter(|(at, _)| *at != self.at)
-            .filter_map(|(at, switch)| Some((at, free_port(switch)?)))
+            .filter_map(|(at, switch)| Some((at, switch.free_ports().next()?)))
             .collect();
         targets.sort_by_key(|(at, _)| Reverse(self.answer.switches[*at].headroom_w));
         for (target, free) in targets.into_iter().take(TARGETS) {
@@ -292,11 +292,6 @@ fn larger<'c>(
     let mut larger: Vec<&Model> = catalogue.switches.iter().filter(suits).collect();
     larger.sort_by_key(|model| (least(model), model.ports.value));
     larger
-}
-
-fn free_port(switch: &SwitchAnswer) -> Option<u16> {
-    let taken = |port: &u16| switch.ports.iter().any(|other| other.port == *port);
-    (1..=switch.poe_ports).find(|port| !taken(port))
 }
 
 fn renumbered(mut port: Port, number: u16) -> Option<Port> {

@@ -47,6 +47,11 @@ fn with(pointer: &str, value: Value) -> Value {
     document
 }
 
+fn push(document: &mut Value, list: &str, value: Value) {
+    let list = document.pointer_mut(list).unwrap();
+    list.as_array_mut().unwrap().push(value);
+}
+
 #[test]
 fn the_reference_cluster_is_carried() {
     let (answer, code) = answer(&[], &example());
@@ -187,7 +192,7 @@ fn a_device_is_added_where_the_most_watts_are_left() {
     let mut document = example();
     let other = json!({"name": "sw2", "budget_w": 120, "poe_ports": 2, "standard": "at",
         "allocation": "draw", "shed_policy": "retry", "ports": []});
-    document["switches"].as_array_mut().unwrap().push(other);
+    push(&mut document, "/switches", other);
     let (answer, code) = answer(&["--add", "camera=6.5"], &document);
     assert_eq!(code, 0);
     assert_eq!(answer["switches"][1]["ports"][0]["device"], "camera");
@@ -288,7 +293,7 @@ fn a_device_may_stand_better_on_another_switch() {
     let mut document = example();
     let other = json!({"name": "sw2", "budget_w": 70, "poe_ports": 2, "standard": "at", "allocation": "draw",
         "ports": [{"port": 1, "device": "camera", "draw_w": 6.5}]});
-    document["switches"].as_array_mut().unwrap().push(other);
+    push(&mut document, "/switches", other);
     let (answer, _) = answer(&["--optimise"], &document);
     let changes = answer["question"]["changes"].as_array().unwrap();
     let moved = changes
@@ -328,7 +333,7 @@ fn two_switches(budget: f64, ports: u16) -> Value {
     document["switches"][0]["budget_w"] = json!(30);
     let other = json!({"name": "sw2", "budget_w": budget, "poe_ports": ports, "standard": "at",
         "allocation": "draw", "shed_policy": "lowest-priority"});
-    document["switches"].as_array_mut().unwrap().push(other);
+    push(&mut document, "/switches", other);
     document
 }
 
@@ -733,6 +738,18 @@ fn a_model_of_the_catalogue_says_the_rest() {
             .clone()
             .any(|source| source["figure"] == "port_limit_w")
     );
+
+    // Two disks are more than a Pi 5 gives behind a HAT, unless its firmware was told to give more; a carrier gives what it gives.
+    let mut disks = document.clone();
+    disks["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    disks["nodes"][0]["usb"] =
+        json!([{"model": "samsung-portable-ssd-t3"}, {"model": "usb-stick"}]);
+    assert_eq!(ids(&self::answer(&[], &disks).0, "error"), ["poe-over-usb"]);
+    disks["nodes"][0]["usb_limit_w"] = json!(8);
+    assert!(ids(&self::answer(&[], &disks).0, "error").is_empty());
+    disks["nodes"][0]["usb_limit_w"] = Value::Null;
+    disks["nodes"][0]["model"] = json!("raspberry-pi-cm5");
+    assert!(ids(&self::answer(&[], &disks).0, "error").is_empty());
 
     document["nodes"][0]["model"] = json!("raspberry-pi-cm5");
     document["nodes"][1]["model"] = json!("raspberry-pi-5-8gb");

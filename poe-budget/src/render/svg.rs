@@ -125,7 +125,7 @@ fn in_full(picture: &mut Picture, y: f64, switch: &SwitchAnswer) -> f64 {
     let cases = distinct(&switch.cases);
     let most = |case: &&Case| case.budget_w.max(case.demand_w);
     let scale = cases.iter().map(most).max().unwrap_or(Milliwatts::ZERO);
-    let free = free_ports(switch);
+    let free: Vec<u16> = switch.free_ports().collect();
     let drawn = switch.ports.len() + if free.len() > FREE { 0 } else { free.len() };
     let rows = drawn.div_ceil(PORTS) as f64;
     let note = if free.len() > FREE { 20.0 } else { 0.0 };
@@ -189,13 +189,6 @@ fn heading(picture: &mut Picture, y: f64, switch: &SwitchAnswer) {
     );
     let place = (WIDTH - LEFT - 8.0, y);
     picture.text(place, Face::Body, Tone::Faint, Anchor::End, &facts);
-}
-
-fn free_ports(switch: &SwitchAnswer) -> Vec<u16> {
-    let taken: Vec<u16> = switch.ports.iter().map(|port| port.port).collect();
-    (1..=switch.poe_ports)
-        .filter(|port| !taken.contains(port))
-        .collect()
 }
 
 /// A case as a bar: what is counted, and a line where the budget ends.
