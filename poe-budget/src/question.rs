@@ -124,7 +124,9 @@ pub fn answer(
     for device in &question.add {
         add(&mut request, device, question.assign, catalogue)?;
     }
-    let assignment = question.assign.then(|| assign::assign(&mut request));
+    // Without a switch the plan says so.
+    let assign = question.assign && !request.switches.is_empty();
+    let assignment = assign.then(|| assign::assign(&mut request));
     let (mut answer, mut findings) = plan(&request, catalogue);
     findings.extend(assignment.as_ref().and_then(assign::remark));
     let without = side(&before, &findings_before);

@@ -393,6 +393,27 @@ fn devices_are_assigned_to_the_ports_of_all_switches() {
 }
 
 #[test]
+fn without_a_switch_there_is_nothing_to_assign() {
+    let nothing = run(&["-n", "--only", "--assign"], "").json().unwrap();
+    assert_eq!(
+        (&nothing["ok"], &nothing["question"]["assignment"]),
+        (&json!(true), &Value::Null)
+    );
+    let (answer, code) = answer(&["--assign"], &with("/switches", Value::Null));
+    assert_eq!(
+        (code, ids(&answer, "error")),
+        (3, vec!["poe-no-switch".to_owned()])
+    );
+    let mut empty = with("/switches/0/ports", json!([]));
+    empty["nodes"] = json!([]);
+    let (answer, code) = self::answer(&["--assign"], &empty);
+    assert_eq!(
+        (code, &answer["question"]["assignment"]["headroom_w"]),
+        (0, &json!(56))
+    );
+}
+
+#[test]
 fn who_stands_well_stays() {
     let (answer, code) = answer(&["--assign"], &example());
     assert_eq!(code, 0);
