@@ -5,7 +5,7 @@ use crate::invalid::Invalid;
 use crate::name::{
     DevicePath, FilesystemLabel, HostAddress, InterfaceName, Label, Line, MountPoint,
 };
-use crate::quantity::{PoeClass, Ratio, Size};
+use crate::quantity::{PoeClass, PositiveWatts, Ratio, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -32,6 +32,8 @@ pub struct Node {
     pub hat: Option<Label>,
     /// Part of the power from the cable that the HAT hands to the board. Default: the catalogue's.
     pub hat_efficiency: Option<Ratio>,
+    /// The most that all its USB devices together may draw, in watts. Default: the board's, where the catalogue has it.
+    pub usb_limit_w: Option<PositiveWatts>,
     /// Identity: `/etc/machine-id`. `--apply` refuses a node that has another. Default: not checked.
     pub machine_id: Option<Line>,
     /// Identity: the board's serial number. `--apply` refuses a node that has another. Default: not checked.
