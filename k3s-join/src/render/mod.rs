@@ -1,0 +1,3 @@
+//! One file for each format.
+
+pub mod text;
