@@ -87,6 +87,9 @@ impl Request {
         let gluster = document
             .answer("gluster_plan")
             .context("reading gluster-plan's answer")?;
+        if let Some(given) = &k3s.server_address {
+            check_host(given.as_str())?;
+        }
         let mut request = Self {
             inventory: inventory.clone(),
             k3s,
@@ -184,4 +187,17 @@ fn version_of(
     parsed
         .transpose()
         .map_err(|problem: String| Invalid::new(path(), problem))
+}
+
+/// A name or an address, without scheme and port: both are K3s's.
+fn check_host(text: &str) -> Result<(), Invalid> {
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_name = !text.is_empty() && text.chars().all(name) && !text.starts_with(['-', '.']);
+    if is_name || text.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        "k3s.server_address",
+        format!("expected a name or an address such as \"192.168.11.11\", found {text:?}"),
+    ))
 }

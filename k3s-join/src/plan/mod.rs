@@ -64,18 +64,12 @@ impl<'a> Shared<'a> {
         let parts = roles::parts(request);
         let servers = servers(&parts);
         let first = servers.first().copied();
-        let host = request
-            .k3s
-            .server_address
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| {
-                let address = request.nodes()[first?].address?.address();
-                Some(match address {
-                    IpAddr::V4(address) => address.to_string(),
-                    IpAddr::V6(address) => format!("[{address}]"),
-                })
-            });
+        let given = request.k3s.server_address.as_ref().map(ToString::to_string);
+        let own = || Some(request.nodes()[first?].address?.address().to_string());
+        let host = given.or_else(own).map(|host| match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host,
+        });
         let port = first.and_then(|first| {
             let own = request.nodes()[first].k3s.as_ref();
             let own = own.and_then(|own| own.config.get("https-listen-port"));
@@ -220,9 +214,9 @@ fn advice(shared: &Shared<'_>) -> Vec<Finding> {
         Finding::info(
             "k3s-clock",
             "nodes",
-            "a Pi has no clock of its own: until the time is right certificates look not yet valid; K3s is started after the time was set",
+            "a Pi has no clock of its own: until the time is right, certificates look not yet valid or run out at once; K3s is started after time-sync.target",
         )
-        .fix("systemctl enable --now systemd-time-wait-sync.service, and a time server that the nodes reach without the internet"),
+        .fix("where the nodes always reach a time server: systemctl enable systemd-time-wait-sync.service (without one K3s then never starts)"),
         Finding::info("k3s-swap", "nodes", "K3s starts with swap on, and a card wears out by it").fix("systemctl disable --now dphys-swapfile"),
     ];
     if let Some((_, pin)) = &shared.request.ca {

@@ -8,7 +8,7 @@ use cluster::name::Label;
 use cluster::secret::Secrets;
 use std::path::{Path, PathBuf};
 
-/// Every file of every node below a folder of the node's name, secrets and all.
+/// Every file of every node below a folder of the node's name, secrets and all; of a single chosen node without that folder.
 ///
 /// # Errors
 /// A secret file is not there, or cannot be read.
@@ -18,10 +18,11 @@ pub fn trees(
     from: &Secrets,
 ) -> anyhow::Result<Vec<Artefact>> {
     let mut artefacts = Vec::new();
-    for (name, node) in chosen(answer, node) {
-        for file in &node.files {
+    for (name, planned) in chosen(answer, node) {
+        let folder = if node.is_some() { "" } else { name };
+        for file in &planned.files {
             artefacts.push(Artefact {
-                path: Path::new(name).join(file.path.trim_start_matches('/')),
+                path: Path::new(folder).join(file.path.trim_start_matches('/')),
                 content: secrets::content(from, file)?,
                 mode: secrets::mode(file)?,
             });

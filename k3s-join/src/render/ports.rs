@@ -23,39 +23,33 @@ pub fn ruleset(answer: &Answer, lans: &[IpNet]) -> String {
         nodes.filter_map(|node| node.request.address).collect()
     };
     let pods = pods(answer);
-    for v4 in [true, false] {
-        let family = |all: Vec<IpAddr>| -> Vec<String> {
-            let own = all.into_iter().filter(|address| address.is_ipv4() == v4);
-            own.map(|address| address.to_string()).collect()
-        };
-        let nets = lans
-            .iter()
-            .chain(&pods)
-            .filter(|net| matches!(net, IpNet::V4(_)) == v4);
-        let inside = pods
-            .iter()
-            .filter(|net| matches!(net, IpNet::V4(_)) == v4)
-            .map(ToString::to_string);
-        let mut nodes = family(addresses(None));
-        // A pod that asks its own node's kubelet comes with its own address.
-        nodes.extend(inside);
-        set(
-            &mut out,
-            "servers",
-            v4,
-            &family(addresses(Some(Role::Server))),
-        );
-        set(&mut out, "nodes", v4, &nodes);
-        set(
-            &mut out,
-            "lan",
-            v4,
-            &nets.map(ToString::to_string).collect::<Vec<_>>(),
-        );
+    let inside = pods.iter().map(ToString::to_string);
+    let nets = lans.iter().map(ToString::to_string);
+    // A pod that asks its own node's kubelet comes with its own address.
+    let mut nodes: Vec<String> = addresses(None)
+        .iter()
+        .map(ToString::to_string)
+        .chain(inside)
+        .collect();
+    if answer
+        .nodes
+        .values()
+        .any(|node| node.request.address.is_none())
+    {
+        out.push_str("  # Some nodes' addresses are not known, so the whole local network counts as nodes.\n");
+        nodes.extend(nets.clone());
+    }
+    let lan: Vec<String> = nets.chain(nodes.iter().cloned()).collect();
+    let servers: Vec<String> = addresses(Some(Role::Server))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for (name, elements) in [("servers", &servers), ("nodes", &nodes), ("lan", &lan)] {
+        set(&mut out, name, elements);
     }
     out.push_str("\n  chain input {\n    type filter hook input priority filter; policy accept;\n    iif lo accept\n");
     for port in &answer.ports {
-        rules(&mut out, port);
+        rules(&mut out, port, !lans.is_empty());
     }
     out.push_str("  }\n}\n");
     out
@@ -76,31 +70,37 @@ fn pods(answer: &Answer) -> Vec<IpNet> {
     nets
 }
 
-/// A set; `auto-merge` because a node's address may be within a network that stands there too.
-fn set(out: &mut String, name: &str, v4: bool, elements: &[String]) {
-    let (suffix, kind) = if v4 {
-        ("4", "ipv4_addr")
-    } else {
-        ("6", "ipv6_addr")
-    };
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        out,
-        "  set {name}{suffix} {{\n    type {kind}; flags interval; auto-merge"
-    );
-    if !elements.is_empty() {
-        let _ = writeln!(out, "    elements = {{ {} }}", elements.join(", "));
+/// A set for each family; `auto-merge` because a node's address may be within a network that stands there too.
+fn set(out: &mut String, name: &str, elements: &[String]) {
+    for (suffix, kind, v6) in [("4", "ipv4_addr", false), ("6", "ipv6_addr", true)] {
+        let own = elements
+            .iter()
+            .filter(|element| element.contains(':') == v6);
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "  set {name}{suffix} {{\n    type {kind}; flags interval; auto-merge"
+        );
+        if !own.is_empty() {
+            let _ = writeln!(out, "    elements = {{ {} }}", own.join(", "));
+        }
+        out.push_str("  }\n");
     }
-    out.push_str("  }\n");
 }
 
-fn rules(out: &mut String, port: &Port) {
+/// Where the local network is not known, what it may reach stays open to everybody.
+fn rules(out: &mut String, port: &Port, lan_known: bool) {
     let ports = match port.first == port.last {
         true => port.first.to_string(),
         false => format!("{}-{}", port.first, port.last),
     };
     let (protocol, from) = (port.protocol, port.from);
     let _ = writeln!(out, "    # {}, on {}", port.what, port.on);
+    if from == "lan" && !lan_known {
+        let _ = writeln!(out, "    {protocol} dport {ports} accept");
+        return;
+    }
     for (family, suffix) in [("ip", "4"), ("ip6", "6")] {
         let _ = writeln!(
             out,

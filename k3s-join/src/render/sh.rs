@@ -18,9 +18,13 @@ umask 077
 die() { echo "$0: $*" >&2; exit 1; }
 no() { echo "$0: $*" >&2; exit 3; }
 SECRETS=${SECRETS:-.}
+# Says that a file is missing: need FILE WHAT
+need() { [ -s "$1" ] || die "$2 is wanted as $1"; }
+# Refuses where another file is there already: same SOURCE PATH
+same() { [ ! -e "$2" ] || cmp -s "$1" "$2" || no "$2 is another: this cluster was born already"; }
 # Writes standard input to a file, whole or not at all: put PATH MODE
 put() {
-  mkdir -p -m 755 "$(dirname "$1")"
+  (umask 022 && mkdir -p "$(dirname "$1")")
   cat >"$1.new-k3s-join"
   chmod "$2" "$1.new-k3s-join"
   mv -f "$1.new-k3s-join" "$1"
@@ -82,38 +86,21 @@ fn checks(out: &mut String, name: &str, node: &NodeAnswer) {
         ));
     }
     for file in node.files.iter().filter(|file| file.secret_file.is_some()) {
-        let (source, why) = (
-            source(file),
-            quote(&format!("the secret file for {} is missing", file.path)),
-        );
-        out.push_str(&format!("[ -s {source} ] || die {why}\n"));
+        let (source, path) = (source(file), quote(&file.path));
+        let what = quote(&format!("the secret for {}", file.path));
+        out.push_str(&format!("need {source} {what}\n"));
         if is_ca(file) {
-            let (path, why) = (
-                quote(&file.path),
-                quote(&format!(
-                    "{} is another: this cluster was born already",
-                    file.path
-                )),
-            );
-            out.push_str(&format!(
-                "[ ! -e {path} ] || cmp -s {source} {path} || no {why}\n"
-            ));
+            out.push_str(&format!("same {source} {path}\n"));
         }
     }
     if node.unit.is_some() {
         out.push_str(&format!(
-            "[ -s ./{INSTALLER} ] || die 'the official installer (https://get.k3s.io) is wanted as ./{INSTALLER}'\n"
+            "need ./{INSTALLER} 'the official installer (https://get.k3s.io)'\n"
         ));
     }
     for copy in &node.install.copies {
-        let why = quote(&format!(
-            "{} of the release is wanted there",
-            copy.release_file
-        ));
-        out.push_str(&format!(
-            "[ -s {0} ] || die {0}: {why}\n",
-            quote(&copy.path)
-        ));
+        let what = quote(&format!("{} of the release", copy.release_file));
+        out.push_str(&format!("need {} {what}\n", quote(&copy.path)));
     }
 }
 
