@@ -1,10 +1,8 @@
 //! The keys of K3s's configuration file: which there are, who knows them, what they hold.
 //!
 //! Source: `k3s server --help` and `k3s agent --help` as the K3s manual prints them (docs.k3s.io, "k3s server", "k3s
-//! agent", state of the 1.33 releases), and of the hidden flags of `pkg/cli/cmds/server.go` those that people use
-//! (`disable-agent`, `disable-apiserver`, `disable-controller-manager`, `disable-etcd`, `airgap-extra-registry`). The
-//! critical ones are those of the manual's "Critical Configuration Values". K3s itself passes over an unknown key with a
-//! warning in its log.
+//! agent", state of the 1.33 releases), and the hidden flags of `pkg/cli/cmds/server.go` that people use. The critical ones
+//! are those of the manual's "Critical Configuration Values". K3s itself passes over an unknown key with a line in its log.
 
 mod table;
 

@@ -68,13 +68,13 @@ fn number(request: &Request, servers: &[usize]) -> Option<Finding> {
         return None;
     }
     let (quorum, tolerates) = quorum(count);
+    let fails = match tolerates {
+        0 => "the cluster stops when either one fails".to_owned(),
+        more => format!("{more} may fail"),
+    };
     let message = format!(
-        "{count} servers need {quorum} of {count} for a quorum (more than half), so {}: {count} servers survive no more than {} do, and there is one more that can fail; 1, 3 or 5 servers make sense",
-        match tolerates {
-            0 => "the cluster stops when either one fails".to_owned(),
-            more => format!("{more} may fail"),
-        },
-        count - 1,
+        "{count} servers need {quorum} of {count} for a quorum (more than half), so {fails}; that is no better than with {}, and one more can fail: take 1, 3 or 5",
+        count - 1
     );
     let names: Vec<&str> = servers
         .iter()
