@@ -82,7 +82,7 @@ fn faults(shared: &Shared<'_>, at: usize, left: usize) -> Vec<Finding> {
                 )
                 .fix("let a third server join first; or, on the one that stays: k3s server --cluster-reset"),
             );
-        } else if left % 2 == 0 {
+        } else if left.is_multiple_of(2) {
             let message = format!(
                 "{left} servers are left and {needed} of them are the quorum: until another joins, {} may fail",
                 left - needed

@@ -75,7 +75,7 @@ fn document() -> impl Strategy<Value = Value> {
     })
 }
 
-fn planned(document: &Value, pin: bool) -> (Answer, Vec<cluster::finding::Finding>) {
+fn planned(document: &Value, pin: bool) -> (Answer, Vec<finding::Finding>) {
     let document = Document::parse(document.to_string().into_bytes()).unwrap();
     let sections = [Section::Network, Section::Nodes, Section::K3s];
     let (inventory, _) = document.inventory(&sections).unwrap();

@@ -123,8 +123,8 @@ fn services(request: &Request) -> Vec<Finding> {
     let owners: Vec<(&str, IpAddr)> = gateway.into_iter().chain(own).collect();
     let mut findings = Vec::new();
     for range in &pool.ranges {
-        let inside = |address| lans.iter().any(|lan| lan.contains(&address));
-        if !lans.is_empty() && !(inside(range.first) && inside(range.last)) {
+        let outside = |address| !lans.iter().any(|lan| lan.contains(&address));
+        if !lans.is_empty() && (outside(range.first) || outside(range.last)) {
             findings.push(
                 Finding::error(
                     "k3s-service-address-outside",

@@ -64,7 +64,7 @@ fn number(request: &Request, servers: &[usize]) -> Option<Finding> {
         );
     }
     // With a datastore of its own any number of servers does.
-    if count % 2 == 1 || request.external_datastore() {
+    if !count.is_multiple_of(2) || request.external_datastore() {
         return None;
     }
     let (quorum, tolerates) = quorum(count);
