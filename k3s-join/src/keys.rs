@@ -8,6 +8,7 @@ mod table;
 
 pub use table::KEYS;
 
+use cluster::secret::REDACTED;
 use serde_json::Value;
 
 /// The minor version of Kubernetes that the table is of.
@@ -99,6 +100,17 @@ impl Key {
         let key = KEYS.iter().find(|key| key.name == plain.unwrap_or(name))?;
         // Only what adds up can be appended to.
         (plain.is_none() || key.kind == Kind::List).then_some(key)
+    }
+
+    /// A value as it may be shown and written: no secret, also where it is refused for being one.
+    pub fn shown(&self, value: &Value) -> Value {
+        let password = self.name == "datastore-endpoint"
+            && value.as_str().is_some_and(|text| text.contains('@'));
+        match self.mark {
+            Mark::Secret(_) => Value::from(REDACTED),
+            _ if password => Value::from(REDACTED),
+            _ => value.clone(),
+        }
     }
 
     /// Whether a server or an agent knows it.

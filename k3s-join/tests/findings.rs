@@ -302,6 +302,47 @@ fn the_secret_files_are_looked_at() {
     }
 }
 
+#[test]
+fn a_secret_that_is_refused_is_not_shown_either() {
+    const MARKER: &str = "markermarkermarker";
+    let changes: &[Change] = &[
+        |d| config(d, "token", json!(MARKER)),
+        |d| config(d, "agent-token", json!(MARKER)),
+        |d| config(d, "vpn-auth", json!(MARKER)),
+        |d| config(d, "etcd-s3-secret-key", json!(MARKER)),
+        |d| {
+            config(
+                d,
+                "datastore-endpoint",
+                json!(format!("mysql://u:{MARKER}@tcp(h)/k")),
+            )
+        },
+        |d| d["nodes"][3]["k3s"] = json!({"config": {"token": MARKER}}),
+        |d| {
+            three(d);
+            let endpoint = format!("mysql://u:{MARKER}@tcp(h)/k");
+            d["nodes"][1]["k3s"] = json!({"config": {"datastore-endpoint": endpoint}});
+        },
+        |d| d["k3s"]["registries"] = json!({"configs": {"r": {"auth": {"password": MARKER}}}}),
+        |d| {
+            d["k3s"]["registries"] =
+                json!({"mirrors": {"r": {"endpoint": [format!("https://u:{MARKER}@r")]}}})
+        },
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        for arguments in [
+            &["--only"][..],
+            &["-f", "text"],
+            &["-f", "config", "-o", "/dev/null"],
+        ] {
+            let outcome = run(arguments, &example(*change));
+            assert_eq!(outcome.code, Some(3), "{index}: {}", outcome.stderr);
+            let all = format!("{}{}", outcome.text(), outcome.stderr);
+            assert!(!all.contains(MARKER), "{index}: {all}");
+        }
+    }
+}
+
 /// The ids in the sources: what the page must explain.
 fn ids_in(folder: &std::path::Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -4,7 +4,7 @@
 //! in files of their own that it names.
 
 use super::Shared;
-use crate::keys::{Key, Kind};
+use crate::keys::{Key, Kind, Mark};
 use crate::platform::{DATA_DIR, ETC};
 use crate::refuse::config::names;
 use crate::request::Request;
@@ -156,13 +156,17 @@ impl Effective {
         }
     }
 
-    /// A key that a person gave: lists add up, everything else is replaced. What this node does not know stays out.
+    /// A key that a person gave: lists add up, everything else is replaced. What this node does not know stays out, and so
+    /// does what is refused because we write it.
     fn add(&mut self, name: &str, value: &Value, server: bool) {
         let Some(key) = Key::find(name).filter(|key| key.known_to(server)) else {
             return;
         };
+        if matches!(key.mark, Mark::Owned(_)) {
+            return;
+        }
         if key.kind != Kind::List || key.name == "node-ip" {
-            return self.set(key.name, value.clone());
+            return self.set(key.name, key.shown(value));
         }
         self.list(key.name, &names(value));
     }

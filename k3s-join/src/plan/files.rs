@@ -3,6 +3,7 @@
 use super::{Shared, config};
 use crate::answer::{FileAnswer, NodeAnswer};
 use crate::platform::ETC;
+use crate::refuse::config::has_credentials;
 use crate::request::Request;
 use crate::token::Which;
 use cluster::cloud_config::CloudConfig;
@@ -10,6 +11,7 @@ use cluster::inventory::{Node, Role};
 use cluster::secret::REDACTED;
 use cluster::yaml;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where RancherOS and its successor keep what shall last.
@@ -49,7 +51,10 @@ pub fn files(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAns
         yaml::document(&Value::Object(answer.request.config.clone()))
     );
     text(config_path(node), 0o600, yaml);
-    if let Some(registries) = &shared.request.k3s.registries {
+    let registries = shared.request.k3s.registries.as_ref();
+    // With a login in it it is refused, and not shown either.
+    let open = |registries: &&BTreeMap<String, Value>| !registries.values().any(has_credentials);
+    if let Some(registries) = registries.filter(open) {
         text(
             registries_path(node),
             0o600,

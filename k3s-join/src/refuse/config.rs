@@ -120,7 +120,8 @@ fn critical(request: &Request, parts: &[Part]) -> Vec<Finding> {
             .next()
             .is_some_and(|first| all.any(|other| other != first))
         {
-            findings.push(differs(key.name, &values));
+            let shown = values.iter().map(|(node, value)| (*node, key.shown(value)));
+            findings.push(differs(key.name, &shown.collect()));
         }
     }
     // Of what is left out only the service load balancer is the whole cluster's matter.
@@ -208,12 +209,7 @@ fn registries(request: &Request) -> Vec<Finding> {
                 place,
                 "expected an object with a key for each registry",
             ));
-        } else if value
-            .as_object()
-            .into_iter()
-            .flatten()
-            .any(|(_, registry)| registry.get("auth").is_some())
-        {
+        } else if has_credentials(value) {
             findings.push(
                 Finding::error(
                     "k3s-secret-in-document",
@@ -225,4 +221,20 @@ fn registries(request: &Request) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a registry's login is somewhere in here: its own section, or a URL with one.
+pub fn has_credentials(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, field)| name == "auth" || has_credentials(field)),
+        Value::Array(items) => items.iter().any(has_credentials),
+        Value::String(text) => text.split_once("://").is_some_and(|(_, rest)| {
+            rest.split('/')
+                .next()
+                .is_some_and(|host| host.contains('@'))
+        }),
+        _ => false,
+    }
 }
