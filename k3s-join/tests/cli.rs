@@ -193,6 +193,75 @@ fn three_servers_start_with_etcd_one_after_the_other() {
 }
 
 #[test]
+fn without_the_internet_the_releases_files_are_wanted_in_their_places() {
+    let document = example(|document| {
+        document["k3s"]["install"] = json!("airgap");
+        document["k3s"]["config"] = json!({"data-dir": "/mnt/k3s"});
+        document["nodes"][1]["os"] = json!("ubuntu");
+    });
+    let install = answer(&run(&[], &document))["nodes"]["pi2"]["install"].clone();
+    assert_eq!(
+        install,
+        json!({
+            "by": "airgap",
+            "variables": {"INSTALL_K3S_EXEC": "agent", "INSTALL_K3S_SKIP_DOWNLOAD": "true", "INSTALL_K3S_SKIP_START": "true"},
+            "copies": [
+                {"release_file": "k3s-arm64", "path": "/usr/local/bin/k3s", "mode": "0755"},
+                {
+                    "release_file": "k3s-airgap-images-arm64.tar.zst",
+                    "path": "/mnt/k3s/agent/images/k3s-airgap-images-arm64.tar.zst",
+                    "mode": "0644"
+                },
+            ],
+        })
+    );
+    let script = run(&["-f", "sh", "--node", "pi2"], &document).text();
+    assert!(
+        script.contains("need /usr/local/bin/k3s 'k3s-arm64 of the release'\n"),
+        "{script}"
+    );
+}
+
+#[test]
+fn other_nodes_find_the_server_where_the_document_says() {
+    for (given, expected) in [
+        ("k3s.home", "https://k3s.home:6443"),
+        ("fd00::10", "https://[fd00::10]:6443"),
+        ("192.168.11.9", "https://192.168.11.9:6443"),
+    ] {
+        let document = example(|document| document["k3s"]["server_address"] = json!(given));
+        let answer = answer(&run(&[], &document));
+        assert_eq!(answer["nodes"]["pi2"]["request"]["server"], expected);
+        let names = &answer["nodes"]["pi1"]["request"]["config"]["tls-san"];
+        assert!(names.as_array().unwrap().contains(&json!(given)), "{names}");
+    }
+    let document =
+        example(|document| document["k3s"]["config"] = json!({"https-listen-port": 16443}));
+    let answer = answer(&run(&[], &document));
+    assert_eq!(answer["ha"]["server"], "https://192.168.11.11:16443");
+    assert_eq!(answer["ports"][0]["first"], 16443);
+}
+
+#[test]
+fn service_addresses_are_single_addresses_in_order() {
+    let of = |balancer: Value| {
+        let document = example(|document| document["network"]["load_balancer"] = balancer);
+        answer(&run(&[], &document))["service_addresses"].clone()
+    };
+    let ranges =
+        json!({"kind": "metallb", "addresses": ["192.168.11.60-192.168.11.69", "192.168.11.50"]});
+    assert_eq!(of(ranges), json!(["192.168.11.60", "192.168.11.50"]));
+    let nodes = json!([
+        "192.168.11.11",
+        "192.168.11.12",
+        "192.168.11.13",
+        "192.168.11.14"
+    ]);
+    assert_eq!(of(json!({"kind": "service-lb"})), nodes);
+    assert_eq!(of(json!({"kind": "none"})), json!([]));
+}
+
+#[test]
 fn roles_are_chosen_by_power_and_disks() {
     let roles = |disk: &str, shed: Value| {
         let document = example(|document| {

@@ -137,6 +137,7 @@ const CASES: &[(&str, &str, Change)] = &[
         d["gluster_plan"] = json!({"ok": false, "volumes": []})
     }),
     ("k3s-clock", "info", |_| {}),
+    ("k3s-metallb", "info", |_| {}),
     ("k3s-swap", "info", |_| {}),
     ("k3s-ca-not-pinned", "info", |_| {}),
 ];

@@ -219,6 +219,17 @@ fn advice(shared: &Shared<'_>) -> Vec<Finding> {
         .fix("where the nodes always reach a time server: systemctl enable systemd-time-wait-sync.service (without one K3s then never starts)"),
         Finding::info("k3s-swap", "nodes", "K3s starts with swap on, and a card wears out by it").fix("systemctl disable --now dphys-swapfile"),
     ];
+    if shared
+        .request
+        .pool
+        .as_ref()
+        .is_some_and(|pool| pool.kind == LoadBalancerKind::Metallb)
+    {
+        findings.push(
+            Finding::info("k3s-metallb", "network", "MetalLB is no part of K3s, whose own load balancer is left out for it")
+                .fix("install it (metallb.universe.tf), then: nat-gen -f metallb cluster.json | kubectl apply -f -"),
+        );
+    }
     if let Some((_, pin)) = &shared.request.ca {
         let message = format!(
             "the CA is brought along (SHA-256 {}): its files count only before the first start of the first server, and must never be copied over a running one's",
