@@ -106,13 +106,8 @@ fn faults(shared: &Shared<'_>, at: usize, left: usize) -> Vec<Finding> {
     findings
 }
 
+/// The steps: `etcd` says whether the node is a member.
 fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
-    let step = |id, on, argv: &[&str], why| RemovalStep {
-        id,
-        on,
-        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
-        why,
-    };
     let mut steps = vec![step(
         "drain",
         "kubectl",
@@ -127,7 +122,44 @@ fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
         "its pods move to other nodes; where the node is dead, leave this step out",
     )];
     if etcd {
-        steps.push(step(
+        steps.extend(out_of_etcd(name));
+    }
+    let secret = format!("{name}.node-password.k3s");
+    steps.extend([
+        step(
+            "leave",
+            "node",
+            &["k3s-join", "-n", "--leave", "--apply"],
+            "K3s stops and goes from the node; where the node is dead, leave this step out",
+        ),
+        step(
+            "delete-node",
+            "kubectl",
+            &["kubectl", "delete", "node", name],
+            "the cluster forgets it; only now, or it would register again",
+        ),
+        step(
+            "delete-password",
+            "kubectl",
+            &[
+                "kubectl",
+                "--namespace=kube-system",
+                "delete",
+                "secret",
+                &secret,
+                "--ignore-not-found",
+            ],
+            "otherwise a node of this name that is made anew is rejected for its password",
+        ),
+    ]);
+    steps
+}
+
+fn out_of_etcd(name: &str) -> [RemovalStep; 2] {
+    let node = format!("node/{name}");
+    let gone = "--for=jsonpath={.metadata.annotations.etcd\\.k3s\\.cattle\\.io/removed-node-name}";
+    [
+        step(
             "etcd-member",
             "kubectl",
             &[
@@ -139,45 +171,21 @@ fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
                 "etcd.k3s.cattle.io/remove=true",
             ],
             "K3s takes it out of etcd while a quorum is there",
-        ));
-        steps.push(step(
+        ),
+        step(
             "etcd-member-gone",
             "kubectl",
-            &[
-                "kubectl",
-                "wait",
-                "--for=jsonpath={.metadata.annotations.etcd\\.k3s\\.cattle\\.io/removed-node-name}",
-                &format!("node/{name}"),
-                "--timeout=120s",
-            ],
+            &["kubectl", "wait", gone, &node, "--timeout=120s"],
             "K3s says in this annotation which member it took out (kubectl 1.31 or newer waits for a value to appear)",
-        ));
+        ),
+    ]
+}
+
+fn step(id: &'static str, on: &'static str, argv: &[&str], why: &'static str) -> RemovalStep {
+    RemovalStep {
+        id,
+        on,
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        why,
     }
-    steps.push(step(
-        "leave",
-        "node",
-        &["k3s-join", "-n", "--leave", "--apply"],
-        "K3s stops and goes from the node; where the node is dead, leave this step out",
-    ));
-    steps.push(step(
-        "delete-node",
-        "kubectl",
-        &["kubectl", "delete", "node", name],
-        "the cluster forgets it; only now, or it would register again",
-    ));
-    let secret = format!("{name}.node-password.k3s");
-    steps.push(step(
-        "delete-password",
-        "kubectl",
-        &[
-            "kubectl",
-            "--namespace=kube-system",
-            "delete",
-            "secret",
-            &secret,
-            "--ignore-not-found",
-        ],
-        "otherwise a node of this name that is made anew is rejected for its password",
-    ));
-    steps
 }

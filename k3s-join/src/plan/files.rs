@@ -35,61 +35,52 @@ pub const CA_FILES: [&str; 11] = [
 /// The files of the node at `at`.
 pub fn files(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAnswer> {
     let node = &shared.request.nodes()[at];
-    let rancher = Request::platform(node).is_rancher();
-    let mut files = Vec::new();
-    let mut text = |path: String, mode: u32, content| {
-        files.push(FileAnswer {
-            path,
-            mode: format!("{mode:04o}"),
-            content,
-            secret_file: None,
-            prefix: String::new(),
-        });
-    };
     let yaml = format!(
         "# Written by k3s-join; a later file in this folder wins over it.\n{}",
         yaml::document(&Value::Object(answer.request.config.clone()))
     );
-    text(config_path(node), 0o600, yaml);
+    let mut files = vec![text(config_path(node), 0o600, yaml)];
     let registries = shared.request.k3s.registries.as_ref();
     // With a login in it it is refused, and not shown either.
     let open = |registries: &&BTreeMap<String, Value>| !registries.values().any(has_credentials);
     if let Some(registries) = registries.filter(open) {
-        text(
+        files.push(text(
             registries_path(node),
             0o600,
             yaml::document(&json!(registries)),
-        );
+        ));
     }
-    if rancher {
-        if let Some(content) = cloud_config(shared, at, answer) {
-            text(
-                "/var/lib/rancher/conf/cloud-config.d/k3s-join.yml".to_owned(),
-                0o600,
-                content,
-            );
-        }
-    } else {
-        if let Some(unit) = answer.unit {
-            text(
-                format!("/etc/systemd/system/{unit}.d/50-k3s-join.conf"),
-                0o644,
-                drop_in(),
-            );
-        }
-        text(
-            "/etc/modules-load.d/k3s-join.conf".to_owned(),
-            0o644,
-            modules(answer),
-        );
-        text(
-            "/etc/sysctl.d/90-k3s-join.conf".to_owned(),
-            0o644,
-            sysctls(answer),
-        );
-    }
+    files.extend(systems(shared, at, answer));
     files.extend(secrets(shared, at));
     files
+}
+
+fn text(path: impl Into<String>, mode: u32, content: String) -> FileAnswer {
+    FileAnswer {
+        path: path.into(),
+        mode: format!("{mode:04o}"),
+        content,
+        secret_file: None,
+        prefix: String::new(),
+    }
+}
+
+/// What the operating system reads: its units, modules and settings, or its cloud-config.
+fn systems(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAnswer> {
+    let Some(unit) = answer.unit else {
+        let path = "/var/lib/rancher/conf/cloud-config.d/k3s-join.yml";
+        let config = cloud_config(shared, at, answer);
+        return config
+            .map(|content| text(path, 0o600, content))
+            .into_iter()
+            .collect();
+    };
+    let drop_in_path = format!("/etc/systemd/system/{unit}.d/50-k3s-join.conf");
+    vec![
+        text(drop_in_path, 0o644, drop_in()),
+        text("/etc/modules-load.d/k3s-join.conf", 0o644, modules(answer)),
+        text("/etc/sysctl.d/90-k3s-join.conf", 0o644, sysctls(answer)),
+    ]
 }
 
 /// The configuration file's path on a node.

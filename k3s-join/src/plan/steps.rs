@@ -11,62 +11,59 @@ const START_S: u64 = 900;
 /// Files, installation, start, and the wait until K3s says that it is ready.
 pub fn steps(answer: &NodeAnswer) -> Vec<Step> {
     let mut steps: Vec<Step> = answer.files.iter().map(write).collect();
-    let Some(unit) = answer.unit else {
-        return steps;
-    };
-    let variables = answer
-        .install
-        .variables
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
+    if let Some(unit) = answer.unit {
+        steps.push(install(answer, unit));
+        steps.extend(start(unit));
+    }
+    steps
+}
+
+fn install(answer: &NodeAnswer, unit: &str) -> Step {
+    let variables = &answer.install.variables;
     let mut argv = vec!["env".to_owned()];
-    argv.extend(variables);
-    argv.extend(["sh".to_owned(), INSTALLER.to_owned()]);
-    let show = |property: &str| {
-        ["systemctl", "show", "--property", property, "--value", unit]
-            .map(str::to_owned)
-            .to_vec()
-    };
-    steps.push(
-        Step::new(
-            "install",
-            "the official installer writes the unit; all settings stand in the configuration file",
-            Action::Run {
-                argv,
-                limit_s: START_S,
-                scratch: None,
-            },
-            Check::Output {
-                argv: show("LoadState"),
-                text: "loaded".to_owned(),
-            },
-        )
-        .harmless(),
+    argv.extend(
+        variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
     );
-    let active = Check::Output {
-        argv: show("ActiveState"),
-        text: "active".to_owned(),
+    argv.extend(["sh".to_owned(), INSTALLER.to_owned()]);
+    let action = Action::Run {
+        argv,
+        limit_s: START_S,
+        scratch: None,
     };
-    let start = Action::Service {
+    let why =
+        "the official installer writes the unit; all settings stand in the configuration file";
+    Step::new("install", why, action, shows(unit, "LoadState", "loaded")).harmless()
+}
+
+fn start(unit: &str) -> [Step; 2] {
+    // Not the active state: "inactive" holds "active" too.
+    let active = shows(unit, "SubState", "running");
+    let service = |verb| Action::Service {
         name: unit.to_owned(),
-        verb: ServiceVerb::Start,
+        verb,
     };
-    let stop = Action::Service {
-        name: unit.to_owned(),
-        verb: ServiceVerb::Stop,
-    };
-    steps.push(
+    let wait = Action::WaitFor { limit_s: START_S };
+    [
         Step::new(
             "start",
             "the unit's drop-in bounds the wait",
-            start,
+            service(ServiceVerb::Start),
             active.clone(),
         )
-        .undo(stop),
-    );
-    let wait = Action::WaitFor { limit_s: START_S };
-    steps.push(Step::new("ready", "K3s tells systemd when it is ready", wait, active).harmless());
-    steps
+        .undo(service(ServiceVerb::Stop)),
+        Step::new("ready", "K3s tells systemd when it is ready", wait, active).harmless(),
+    ]
+}
+
+/// A property of the unit has this value.
+fn shows(unit: &str, property: &str, value: &str) -> Check {
+    let argv = ["systemctl", "show", "--property", property, "--value", unit];
+    Check::Output {
+        argv: argv.map(str::to_owned).to_vec(),
+        text: value.to_owned(),
+    }
 }
 
 fn write(file: &FileAnswer) -> Step {

@@ -71,20 +71,7 @@ fn plan(out: &mut String, answer: &Answer, node: Option<&Label>) {
         out.push_str("\nIn this order, the next when the one before is ready:\n");
         table(out, &nodes);
     }
-    if !answer.ports.is_empty() {
-        out.push_str("\nPorts:\n");
-    }
-    for port in &answer.ports {
-        let range = match port.first == port.last {
-            true => port.first.to_string(),
-            false => format!("{}-{}", port.first, port.last),
-        };
-        let _ = writeln!(
-            out,
-            "  {} {range:11}  from {:7}  to {:7}  {}",
-            port.protocol, port.from, port.on, port.what
-        );
-    }
+    ports(out, answer);
     if !answer.service_addresses.is_empty() {
         let all: Vec<String> = answer
             .service_addresses
@@ -102,6 +89,23 @@ fn plan(out: &mut String, answer: &Answer, node: Option<&Label>) {
             out,
             "Volumes come from {} at {}: {}",
             storage.volume, storage.mount, storage.manifest
+        );
+    }
+}
+
+fn ports(out: &mut String, answer: &Answer) {
+    if !answer.ports.is_empty() {
+        out.push_str("\nPorts:\n");
+    }
+    for port in &answer.ports {
+        let range = match port.first == port.last {
+            true => port.first.to_string(),
+            false => format!("{}-{}", port.first, port.last),
+        };
+        let _ = writeln!(
+            out,
+            "  {} {range:11}  from {:7}  to {:7}  {}",
+            port.protocol, port.from, port.on, port.what
         );
     }
 }
@@ -153,6 +157,11 @@ fn table(out: &mut String, nodes: &[(&str, &NodeAnswer)]) {
             widths[0], widths[1], widths[2], widths[3]
         );
     }
+    kernel(out, nodes);
+}
+
+/// What the kernel's command line needs, each case once.
+fn kernel(out: &mut String, nodes: &[(&str, &NodeAnswer)]) {
     let mut said: Vec<String> = Vec::new();
     for (_, node) in nodes {
         let line = &node.kernel_command_line;
