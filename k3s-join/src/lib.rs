@@ -95,6 +95,10 @@ fn make_ca(
         return Ok((Answer::default(), vec![finding]));
     }
     request.ca = Some((folder.to_owned(), made.pin.clone()));
+    // They are there now.
+    request
+        .findings
+        .retain(|finding| finding.id != "k3s-ca-missing");
     let (mut answer, mut findings) = match request.nodes() {
         [] => (Answer::default(), Vec::new()),
         _ => plan::plan(&request),

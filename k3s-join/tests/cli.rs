@@ -11,17 +11,7 @@ use std::path::Path;
 
 /// Compares with a golden file; `BLESS=1` writes it instead.
 fn golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        kept == found,
-        "{name} differs; see `git diff` after BLESS=1 cargo test\n{found}"
-    );
+    cluster_tests::golden(env!("CARGO_MANIFEST_DIR"), name, found).unwrap();
 }
 
 #[test]
@@ -420,6 +410,18 @@ fn the_ca_is_made_once_and_pinned() {
     // No key in what is printed, and nothing left beside.
     assert!(!format!("{}{}", outcome.text(), again.text()).contains("PRIVATE KEY"));
     assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 3);
+    // Made with a document that names it, it is not missing.
+    let named = example(|document| document["k3s"]["ca_dir"] = json!("named"));
+    let outcome = run_in(here.path(), &["--make-ca", "named"], &named);
+    assert!(
+        !outcome.text().contains("k3s-ca-missing"),
+        "{}",
+        outcome.text()
+    );
+    assert_eq!(
+        answer(&outcome)["ha"]["ca_sha256"],
+        answer(&outcome)["ca"]["sha256"]
+    );
     // A document that names it pins it on all but the first server.
     let document = example(|document| {
         document["k3s"]["ca_dir"] = json!("ca");
