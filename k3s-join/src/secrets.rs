@@ -6,6 +6,7 @@ use crate::ca;
 use crate::request::Request;
 use crate::token::{self, Which};
 use anyhow::{Context, bail};
+use cluster::command::quote;
 use cluster::finding::{Finding, Severity};
 use cluster::secret::Secrets;
 use std::path::Path;
@@ -22,7 +23,7 @@ pub fn look(secrets: &Secrets, request: &mut Request, needed: bool) -> anyhow::R
     ];
     let mut found = Vec::new();
     for (which, file) in files {
-        let shown = file.display().to_string();
+        let shown = secrets.path(&file).display().to_string();
         match secrets.read(&file, &mut findings)? {
             Some(secret) => {
                 findings.extend(token::faults(which, &shown, &secret));
@@ -46,7 +47,7 @@ pub fn look(secrets: &Secrets, request: &mut Request, needed: bool) -> anyhow::R
     if let Some(folder) = request.k3s.ca_dir.clone() {
         match ca::pin(&secrets.path(&folder))? {
             Some(pin) => request.ca = Some((folder, pin)),
-            None => findings.push(missing_ca(&folder, needed)),
+            None => findings.push(missing_ca(&secrets.path(&folder), needed)),
         }
     }
     request.findings.extend(findings);
@@ -59,9 +60,7 @@ fn missing_token(which: Which, file: &str) -> Finding {
         file,
         format!("the {which} is not there yet"),
     )
-    .fix(format!(
-        "umask 077; head -c 32 /dev/urandom | base64 | tr -dc a-zA-Z0-9 >{file}"
-    ))
+    .fix(token::recipe(file))
 }
 
 /// Without its hash the tokens would go out unpinned, so no artefact is made without it.
@@ -74,7 +73,7 @@ fn missing_ca(folder: &Path, needed: bool) -> Finding {
     let message = "the certificate authorities are not there yet, so the tokens cannot pin them";
     let folder = folder.display().to_string();
     Finding::new(severity, "k3s-ca-missing", &folder, message)
-        .fix(format!("k3s-join -n --make-ca {folder}"))
+        .fix(format!("k3s-join -n --make-ca {}", quote(&folder)))
 }
 
 /// A file's content as it goes onto the node.

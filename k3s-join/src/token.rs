@@ -3,6 +3,7 @@
 //! Source: `pkg/clientaccess/token.go`. Whatever begins with `K10` is taken apart as `K10HASH::USER:PASSWORD`, and
 //! `xxxxxx.xxxxxxxxxxxxxxxx` for a bootstrap token, which only agents can use.
 
+use cluster::command::quote;
 use cluster::finding::Finding;
 use cluster::secret::Secret;
 use std::fmt;
@@ -49,13 +50,18 @@ impl Pin {
     }
 }
 
+/// How a password gets into a file that only its owner reads.
+pub fn recipe(path: &str) -> String {
+    let path = quote(path);
+    format!("umask 077; head -c 32 /dev/urandom | base64 | tr -dc a-zA-Z0-9 >{path}")
+}
+
 /// What speaks against the password in a secret file. `path` is the file's name as the document has it.
 pub fn faults(which: Which, path: &str, secret: &Secret) -> Vec<Finding> {
     let bytes = secret.reveal();
     let error = |id, message: String| {
-        Finding::error(id, path, message).fix(format!(
-            "put a plain password into it: umask 077; head -c 32 /dev/urandom | base64 | tr -dc a-zA-Z0-9 >{path}"
-        ))
+        let fix = format!("put a plain password into it: {}", recipe(path));
+        Finding::error(id, path, message).fix(fix)
     };
     if bytes.starts_with(b"K10") {
         let message = format!(

@@ -88,6 +88,12 @@ const CASES: &[(&str, &str, Change)] = &[
     ("k3s-key-type", "error", |d| {
         config(d, "debug", json!("true"))
     }),
+    ("k3s-key-type", "error", |d| {
+        config(d, "data-dir", json!("/mnt/../etc"))
+    }),
+    ("k3s-key-type", "error", |d| {
+        config(d, "data-dir", json!("k3s"))
+    }),
     ("k3s-key-owned", "error", |d| {
         config(d, "node-name", json!("x"))
     }),

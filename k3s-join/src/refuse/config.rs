@@ -6,6 +6,7 @@ use crate::roles::Part;
 use cluster::finding::Finding;
 use cluster::invalid::suggestion;
 use cluster::inventory::Role;
+use cluster::name::MountPoint;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -79,6 +80,15 @@ fn fault(key: &Key, place: &str, value: &Value) -> Option<Finding> {
             Finding::error("k3s-secret-in-document", place, message)
                 .fix("write it into /etc/rancher/k3s/config.yaml.d/60-datastore.yaml (0600) on each server, and here only its host"),
         );
+    }
+    // It becomes part of paths.
+    if key.name == "data-dir"
+        && value
+            .as_str()
+            .is_some_and(|text| text.parse::<MountPoint>().is_err())
+    {
+        let message = "expected an absolute path without '..'";
+        return Some(Finding::error("k3s-key-type", place, message));
     }
     let expected = key.kind.refuses(value)?;
     let found = match value {

@@ -7,7 +7,7 @@ use crate::platform::{Platform, os_name};
 use cluster::inventory::Role;
 use serde_json::{Map, Value, json};
 
-/// The inventory. No secret is in it.
+/// The inventory. No secret is in it, and no free text either: Ansible would take `{{ … }}` in it for a template.
 pub fn inventory(answer: &Answer) -> Value {
     let mut hostvars = Map::new();
     let mut groups = [Vec::new(), Vec::new()];
@@ -16,7 +16,6 @@ pub fn inventory(answer: &Answer) -> Value {
             "cluster_os": os_name(node.request.os),
             "k3s_version": node.request.version,
             "k3s_unit": node.unit,
-            "k3s_config": node.request.config,
         });
         if let Some(fields) = vars.as_object_mut() {
             if let Some(address) = node.request.address {

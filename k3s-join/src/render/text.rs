@@ -185,7 +185,8 @@ fn authorities(out: &mut String, ca: &CaAnswer) {
     let _ = writeln!(
         out,
         "Certificate authorities in {}\n\nTokens pin {}",
-        ca.folder, ca.sha256
+        escape_controls(&ca.folder),
+        ca.sha256
     );
     let _ = writeln!(
         out,
