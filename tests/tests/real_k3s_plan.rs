@@ -472,7 +472,9 @@ fn the_script_writes_what_the_folder_holds_and_refuses_before_its_first_change()
     if !require(&["unshare", "chroot"]).unwrap() {
         return;
     }
-    let world = world(|_| {});
+    // A folder that a careless writer of shell would break.
+    let data = "/srv/it's $(false) `x` k3s";
+    let world = world(|document| document["k3s"]["config"] = json!({"data-dir": data}));
     let at = world.path();
     good(k3s_join(at, &["-f", "files", "-o", "out", "cluster.json"]));
     good(k3s_join(at, &["-f", "sh", "-o", "scripts", "cluster.json"]));
@@ -497,7 +499,7 @@ fn the_script_writes_what_the_folder_holds_and_refuses_before_its_first_change()
         good(run(node, node));
         let same = format!(
             "cd out/{node}; find . -type f -printf '%m %p\\n' | while read -r mode path; do
-            cmp $path ../../root-{node}/$path; [ $(stat -c %a ../../root-{node}/$path) = $mode ]; done"
+            cmp \"$path\" \"../../root-{node}/$path\"; [ \"$(stat -c %a \"../../root-{node}/$path\")\" = $mode ]; done"
         );
         good(sh(at, &same));
         let read =
@@ -516,7 +518,7 @@ fn the_script_writes_what_the_folder_holds_and_refuses_before_its_first_change()
     }
     // Again is the same; another CA on the node is not written over.
     good(run("pi1", "pi1"));
-    let key = at.join("root-pi1/var/lib/rancher/k3s/server/tls/server-ca.key");
+    let key = at.join(format!("root-pi1{data}/server/tls/server-ca.key"));
     std::fs::write(&key, "another").unwrap();
     let refused = run("pi1", "pi1");
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
