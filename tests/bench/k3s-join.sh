@@ -10,7 +10,7 @@ bench_k3s_join() {
 import json
 nodes = [{"name": f"n{i}", "os": "raspios", "os_release": "bookworm", "interface": "eth0",
           "role": "server" if i < 3 else "agent", "disk": {"device": "/dev/sda"},
-          "address": f"10.1.{i >> 8}.{i & 255 or 255}/16", "labels": {"rack": str(i // 40)}} for i in range(1, 1001)]
+          "address": f"10.1.{i // 250}.{i % 250 + 2}/16", "labels": {"rack": str(i // 40)}} for i in range(1, 1001)]
 nodes[2]["role"] = "server"
 print(json.dumps({"network": {"lan": "10.1.0.0/16", "gateway": "10.1.255.1"},
                   "k3s": {"version": "v1.33.4+k3s1"}, "nodes": nodes}, indent=2))

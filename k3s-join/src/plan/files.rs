@@ -217,7 +217,8 @@ fn cloud_config(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Option<S
         "volumes": [
             format!("{data}:{data}"),
             format!("{RANCHER}:{RANCHER}:ro"),
-            "/etc/rancher/node:/etc/rancher/node",
+            // The node's password: without it the cluster would reject the node after its console was made anew.
+            "/var/lib/rancher/k3s-node:/etc/rancher/node",
             "/lib/modules:/lib/modules:ro",
         ],
         "labels": {"io.rancher.os.after": "docker"},
