@@ -127,3 +127,49 @@ pub fn os_name(os: Option<Os>) -> &'static str {
         None => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_lines_file_moves_with_the_release() {
+        let place = |os, release| Platform::new(Some(os), release).kernel_command_line().paths;
+        let (old, new) = ("/boot/cmdline.txt", "/boot/firmware/cmdline.txt");
+        let current = "/boot/firmware/current/cmdline.txt";
+        for (os, release, expected) in [
+            (Os::RaspiOs, Some("buster"), vec![old]),
+            (Os::RaspiOs, Some("bullseye"), vec![old]),
+            (Os::RaspiOs, Some("11"), vec![old]),
+            (Os::RaspiOs, Some("bookworm"), vec![new]),
+            (Os::RaspiOs, Some("trixie"), vec![new]),
+            (Os::RaspiOs, None, vec![new, old]),
+            (Os::RaspiOs, Some("sid"), vec![new, old]),
+            (Os::Ubuntu, Some("20.04"), vec![new]),
+            (Os::Ubuntu, Some("24.04.2"), vec![new]),
+            (Os::Ubuntu, Some("noble"), vec![new]),
+            (Os::Ubuntu, Some("25.10"), vec![current, new]),
+            (Os::Ubuntu, None, vec![current, new]),
+            (Os::RancherOs, None, vec![old]),
+        ] {
+            assert_eq!(place(os, release), expected, "{os:?} {release:?}");
+        }
+        let debian = Platform::new(Some(Os::Debian), Some("12")).kernel_command_line();
+        assert!(debian.add.is_empty());
+    }
+
+    #[test]
+    fn the_vxlan_module_was_a_package_of_its_own_for_a_while() {
+        let packages = |release| {
+            Platform::new(Some(Os::Ubuntu), Some(release))
+                .packages()
+                .len()
+        };
+        let found: Vec<usize> = ["20.04", "20.10", "22.04", "jammy", "23.10", "24.04"]
+            .into_iter()
+            .map(packages)
+            .collect();
+        assert_eq!(found, [0, 1, 1, 1, 1, 0]);
+        assert!(Platform::new(Some(Os::RaspiOs), None).packages().is_empty());
+    }
+}

@@ -463,6 +463,75 @@ fn nft_takes_the_ports_and_shellcheck_the_scripts() {
     }
 }
 
+/// A node with the rules, and a neighbour that is now another node, now a computer of the local network, now one from
+/// elsewhere.
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn the_ports_open_to_those_who_need_them_and_no_other_port_is_shut() {
+    if !require(&["nft", "unshare", "ip", "python3"]).unwrap() {
+        return;
+    }
+    let world = world(|_| {});
+    let at = world.path();
+    good(k3s_join(
+        at,
+        &["-f", "ports", "-o", "ports.nft", "cluster.json"],
+    ));
+    std::fs::write(at.join("knock.py"), KNOCK).unwrap();
+    std::fs::write(at.join("two-hosts"), TWO_HOSTS).unwrap();
+    let seen = good(sh(
+        at,
+        "unshare --net --mount --pid --fork --kill-child --mount-proc sh -eu ./two-hosts",
+    ));
+    let expected = "\
+192.168.11.12 22 open
+192.168.11.12 6443 open
+192.168.11.12 10250 open
+192.168.11.99 22 open
+192.168.11.99 6443 open
+192.168.11.99 10250 shut
+203.0.113.5 22 open
+203.0.113.5 6443 shut
+203.0.113.5 10250 shut
+";
+    assert_eq!(seen, expected);
+}
+
+const TWO_HOSTS: &str = r#"
+mount -t tmpfs tmpfs /run
+mkdir /run/netns
+ip link set lo up
+ip netns add neighbour
+ip link add eth0 type veth peer name eth1 netns neighbour
+ip address add 192.168.11.11/24 dev eth0
+ip link set eth0 up
+ip route add 203.0.113.0/24 dev eth0
+ip -n neighbour link set eth1 up
+for address in 192.168.11.12/24 192.168.11.99/24 203.0.113.5/24; do
+  ip -n neighbour address add "$address" dev eth1
+done
+python3 knock.py listen &
+nft -f ports.nft
+while [ ! -e listening ]; do sleep 0.05; done
+ip netns exec neighbour python3 knock.py knock
+"#;
+
+const KNOCK: &str = r#"
+import socket, sys, time
+ports = [22, 6443, 10250]
+if sys.argv[1] == "listen":
+    sockets = [socket.create_server(("192.168.11.11", port)) for port in ports]
+    open("listening", "w").close()
+    time.sleep(60)
+for source in ["192.168.11.12", "192.168.11.99", "203.0.113.5"]:
+    for port in ports:
+        try:
+            socket.create_connection(("192.168.11.11", port), 2, (source, 0)).close()
+            print(source, port, "open")
+        except TimeoutError:
+            print(source, port, "shut")
+"#;
+
 /// The script in a root of its own: files, permissions, what the installer is given. The installer is a stand-in which only
 /// writes its environment down, and so are the two programs that would change the host; what is tested is what ours hands
 /// to them.
