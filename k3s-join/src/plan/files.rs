@@ -153,7 +153,6 @@ fn drop_in() -> String {
 [Unit]
 StartLimitIntervalSec=3600
 StartLimitBurst=30
-Wants=time-sync.target
 After=time-sync.target
 
 [Service]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# pi2 becomes a K3s agent. Written by k3s-join 0.1.0; plan 924d0047c7bb39f715c369c0aa1f1b996d1e22e001c83e0a12722249502e05f4.
+# pi2 becomes a K3s agent. Written by k3s-join 0.1.0; plan affee83e7212521aaaa4fb2c20f17241165cc2559a75b77f462d2cffc1b4c8ed.
 # Run as root on pi2.
 set -eu
 umask 077
@@ -41,7 +41,6 @@ put /etc/systemd/system/k3s-agent.service.d/50-k3s-join.conf 0644 <<'END_OF_FILE
 [Unit]
 StartLimitIntervalSec=3600
 StartLimitBurst=30
-Wants=time-sync.target
 After=time-sync.target
 
 [Service]
