@@ -368,6 +368,17 @@ fn ports_and_addresses_that_are_none_are_65() {
             ("/k3s_join", json!({"service_addresses": ["x"]})),
             "k3s_join",
         ),
+        (
+            (
+                "/k3s_join",
+                json!({"service_addresses": {"a": "192.168.11.60"}}),
+            ),
+            "k3s_join",
+        ),
+        (
+            ("/k3s_join", json!({"service_addresses": "192.168.11.60"})),
+            "k3s_join",
+        ),
         (expose(json!([{"name": "a", "port": 0}])), "expose[0].port"),
         (
             expose(json!([{"name": "a", "port": 65536}])),

@@ -11,7 +11,7 @@ mod router;
 mod storage;
 mod wifi;
 
-pub use k3s::K3s;
+pub use k3s::{K3s, K3sInstall, NodeK3s};
 pub use network::{LoadBalancer, LoadBalancerKind, NetworkSection};
 pub use node::{
     Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist, Role, UsbStick, UsbUse,

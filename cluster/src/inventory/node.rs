@@ -1,5 +1,6 @@
 //! `nodes`: the computers, their disks and their USB sticks.
 
+use super::k3s::NodeK3s;
 use super::power::Draw;
 use crate::invalid::Invalid;
 use crate::name::{
@@ -62,6 +63,8 @@ pub struct Node {
     /// Kubernetes taints, `key=value:Effect`. Default none.
     #[serde(default)]
     pub taints: Vec<Line>,
+    /// K3s on this node, where it differs from the others'. Default none.
+    pub k3s: Option<NodeK3s>,
     /// What the node was seen to be, as its own programs print it (`sfdisk --json`, `lsblk --json` …). Not written by hand.
     #[schemars(with = "Option<serde_json::Value>")]
     pub observed: Option<Box<RawValue>>,
