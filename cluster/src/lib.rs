@@ -1,7 +1,7 @@
 //! The cluster document and what every tool shares. Nothing of one tool's job is in here.
 //!
 //! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`], [`plan`],
-//! [`cloud_config`]) reads and writes nothing but its arguments. The acting half ([`edge`], [`root`], [`command`],
+//! [`cloud_config`], [`yaml`], [`svg`]) reads and writes nothing but its arguments. The acting half ([`edge`], [`root`], [`command`],
 //! [`secret`], [`run`]) touches the system and may use the pure half, never the other way round.
 
 pub mod cloud_config;
@@ -12,6 +12,8 @@ pub mod inventory;
 pub mod name;
 pub mod plan;
 pub mod quantity;
+pub mod svg;
+pub mod yaml;
 
 pub mod command;
 pub mod edge;
