@@ -432,7 +432,12 @@ pub fn add(
             .push(gluster::probe(&site.nodes[*node].name));
     }
     let all: Vec<usize> = peers.iter().chain(nodes).copied().collect();
-    planned.cluster.push(gluster::connected(all.len() - 1));
+    let names: Vec<&str> = all
+        .iter()
+        .skip(1)
+        .map(|node| site.nodes[*node].name.as_str())
+        .collect();
+    planned.cluster.push(gluster::connected(&names));
     if before.replica > 1 {
         planned.cluster.push(gluster::in_step(&before.name, ""));
     }

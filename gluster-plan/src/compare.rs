@@ -20,6 +20,8 @@ pub struct Candidate {
     pub spares: usize,
     /// Losses of nodes that it survives, whichever they are.
     pub guaranteed_nodes: usize,
+    /// Losses of nodes, whichever they are, that leave a copy of every file.
+    pub kept_nodes: usize,
     /// Of all losses of two of the cluster's nodes with bricks, those that it survives.
     pub pairs: Luck,
     /// Whether two halves can disagree.
@@ -110,6 +112,7 @@ fn candidate(
         usable_bytes: volume.usable(site),
         spares: placement.spare.len(),
         guaranteed_nodes: guaranteed,
+        kept_nodes: data - 1,
         pairs,
         split_brain: split::disjoint(quorum, replica, arbiter).is_some(),
         repair_bytes: largest
@@ -146,6 +149,7 @@ fn dominates(a: &Candidate, b: &Candidate) -> bool {
         [
             c.usable_bytes.unwrap_or(0),
             c.guaranteed_nodes as u64,
+            c.kept_nodes as u64,
             c.pairs.survived as u64,
             u64::from(!c.split_brain),
             u64::from(c.repair_at_once),

@@ -42,17 +42,19 @@ pub fn probe(node: &str) -> Step {
     .undo(gluster(&["peer", "detach", node], 60))
 }
 
-/// Waits until all other peers are there.
-pub fn connected(others: usize) -> Step {
+/// Passes where every peer named is in the pool and connected.
+const CONNECTED: &str = r#"pool=$(gluster pool list) || exit 1
+for peer; do printf '%s\n' "$pool" | awk -v peer="$peer" '$2 == peer && $3 == "Connected" { found = 1 } END { exit !found }' || exit 1; done
+echo connected"#;
+
+/// Waits until these peers are there.
+pub fn connected(others: &[&str]) -> Step {
+    let words = [&["sh", "-c", CONNECTED, "connected"][..], others].concat();
     Step::new(
         "peers-connected",
         "all peers know each other before a volume is made of them",
         Action::WaitFor { limit_s: 60 },
-        Check::OutputLines {
-            argv: argv(&["gluster", "peer", "status"]),
-            prefix: "State:".to_owned(),
-            lines: vec!["State: Peer in Cluster (Connected)".to_owned(); others],
-        },
+        line(&words, "connected"),
     )
     .harmless()
 }

@@ -422,11 +422,14 @@ fn boot_fragment(os: Os, commands: &[String]) -> Option<String> {
 /// The cluster's part: peers, volumes, options, start.
 pub fn cluster_part(site: &Site, volumes: &[Volume], peers: &[usize], home: usize) -> Vec<Step> {
     let mut steps = Vec::new();
-    for peer in peers.iter().filter(|peer| **peer != home) {
-        steps.push(gluster::probe(&site.nodes[*peer].name));
-    }
-    if peers.len() > 1 {
-        steps.push(gluster::connected(peers.len() - 1));
+    let others: Vec<&str> = peers
+        .iter()
+        .filter(|peer| **peer != home)
+        .map(|peer| site.nodes[*peer].name.as_str())
+        .collect();
+    steps.extend(others.iter().map(|peer| gluster::probe(peer)));
+    if !others.is_empty() {
+        steps.push(gluster::connected(&others));
     }
     for volume in volumes.iter().filter(|volume| !volume.adopted) {
         steps.push(gluster::create(volume, site));

@@ -303,20 +303,19 @@ fn stages_text(stages: &[Stage]) -> String {
 
 fn compare_text(candidates: &[Candidate]) -> String {
     let mut out = String::from(
-        "\nChoices for these sticks:\n\n  choice                                usable  guaranteed  pairs  split-brain  spare\n",
+        "\nChoices for these sticks (nodes lost that it survives, through which data is kept,\n\
+         pairs of nodes that it survives, split-brain, spare sticks):\n\n  \
+         choice                      usable  survives  keeps  pairs  split  spare\n",
     );
     for candidate in candidates {
         out.push_str(&format!(
-            "  {:36} {:>7}  {:>10}  {:>5}  {:>11}  {:>5}\n",
+            "  {:25} {:>8}  {:>8}  {:>5}  {:>5}  {:>5}  {:>5}\n",
             candidate.name,
             candidate.usable_bytes.map_or("?".to_owned(), bytes),
             candidate.guaranteed_nodes,
+            candidate.kept_nodes,
             format!("{}/{}", candidate.pairs.survived, candidate.pairs.of),
-            if candidate.split_brain {
-                "possible"
-            } else {
-                "no"
-            },
+            if candidate.split_brain { "yes" } else { "no" },
             candidate.spares
         ));
     }
