@@ -42,9 +42,13 @@ pub fn probe(node: &str) -> Step {
     .undo(gluster(&["peer", "detach", node], 60))
 }
 
-/// Passes where every peer named is in the pool and connected.
+/// Passes where every peer named is in the pool, and each of them sees as many connected ones as there are. A volume that
+/// is made while two others have not met yet fails.
 const CONNECTED: &str = r#"pool=$(gluster pool list) || exit 1
-for peer; do printf '%s\n' "$pool" | awk -v peer="$peer" '$2 == peer && $3 == "Connected" { found = 1 } END { exit !found }' || exit 1; done
+for peer; do
+  printf '%s\n' "$pool" | awk -v peer="$peer" '$2 == peer && $3 == "Connected" { found = 1 } END { exit !found }' || exit 1
+  seen=$(gluster --remote-host="$peer" pool list | grep -c 'Connected *$') && [ "$seen" -gt $# ] || exit 1
+done
 echo connected"#;
 
 /// Waits until these peers are there.
@@ -52,8 +56,8 @@ pub fn connected(others: &[&str]) -> Step {
     let words = [&["sh", "-c", CONNECTED, "connected"][..], others].concat();
     Step::new(
         "peers-connected",
-        "all peers know each other before a volume is made of them",
-        Action::WaitFor { limit_s: 60 },
+        "all peers see each other before a volume is made of them",
+        Action::WaitFor { limit_s: 120 },
         line(&words, "connected"),
     )
     .harmless()
