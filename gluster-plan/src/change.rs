@@ -210,7 +210,7 @@ fn same_place(
             planned.cluster.push(gluster::in_step(&volume.name, &brick));
             planned
                 .cluster
-                .push(gluster::reset_start(&volume.name, &brick));
+                .push(gluster::reset_start(&volume.name, &brick, &stick.mount));
         }
     }
     let Some(device) = &stick.device else {
@@ -270,13 +270,15 @@ fn fill(planned: &mut Planned, volume: &Volume) {
 
 /// Whatever was mounted there goes, unless it can still be written: then it is the new one.
 fn unmount(name: &str, target: &str) -> Step {
-    const FIT: &str = r#"findmnt -n --mountpoint "$1" >/dev/null || { echo fit; exit; }
-[ -b "$(findmnt -nro SOURCE --mountpoint "$1")" ] && probe=$(mktemp -p "$1" .probe-XXXXXX) && sync -f "$probe" && rm "$probe" && echo fit"#;
+    let fit = format!(
+        "findmnt -n --mountpoint \"$1\" >/dev/null || {{ echo fit; exit; }}; {}",
+        gluster::FIT
+    );
     Step::new(
         format!("unmount-{name}"),
         "the dead stick's file system is still mounted; one that can be written stays",
         steps::run(&["umount", "-l", target], 60),
-        steps::line(&["sh", "-c", FIT, "fit", target], "fit"),
+        steps::line(&["sh", "-c", &fit, "fit", target], "fit"),
     )
     .harmless()
 }
@@ -431,7 +433,8 @@ pub fn add(
             .cluster
             .push(gluster::probe(&site.nodes[*node].name));
     }
-    let all: Vec<usize> = peers.iter().chain(nodes).copied().collect();
+    let mut all: Vec<usize> = peers.to_vec();
+    all.extend(nodes.iter().filter(|node| !peers.contains(node)));
     let names: Vec<&str> = all
         .iter()
         .skip(1)

@@ -39,7 +39,10 @@ pub fn cuts(
         let (least, listed) = server_cuts(&units, site, spare, peers);
         smallest = smallest.into_iter().chain(least).min();
         complete = listed.is_some();
-        found.extend(listed.unwrap_or_default());
+        found.extend(listed.unwrap_or_default().into_iter().map(|mut cut| {
+            cut.sort_unstable();
+            cut
+        }));
     }
     let mut minimal: Vec<Vec<Unit>> = found
         .iter()

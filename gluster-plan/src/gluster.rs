@@ -232,13 +232,22 @@ pub fn in_step(volume: &str, except: &str) -> Step {
     .harmless()
 }
 
-/// Ends a brick's process, so that its place may be filled anew.
-pub fn reset_start(volume: &str, brick: &str) -> Step {
+/// Says whether the file system of a brick can be written: a write that reaches the stick.
+pub const FIT: &str = r#"[ -b "$(findmnt -nro SOURCE --mountpoint "$1")" ] && probe=$(mktemp -p "$1" .probe-XXXXXX) && sync -f "$probe" && rm "$probe" && echo fit"#;
+
+/// Ends a brick's process, so that its place may be filled anew. Where the stick can be written it is the new one already.
+pub fn reset_start(volume: &str, brick: &str, mount: &str) -> Step {
+    let down = format!(
+        r#"if gluster volume status "$2" "$3" detail | tr -s ' ' | grep -qx 'Online : N *'; then echo fit; else {FIT}; fi"#
+    );
     Step::new(
         format!("reset-{volume}"),
-        "the brick's process ends, if it still runs",
+        "the brick's process ends, if it still runs on the dead stick",
         gluster(&["volume", "reset-brick", volume, brick, "start"], 120),
-        brick_online(volume, brick, false),
+        Check::OutputLine {
+            argv: argv(&["sh", "-c", &down, "down", mount, volume, brick]),
+            line: "fit".to_owned(),
+        },
     )
     .harmless()
 }
@@ -260,23 +269,19 @@ pub fn reset_commit(volume: &str, brick: &str) -> Step {
             ],
             120,
         ),
-        brick_online(volume, brick, true),
+        brick_online(volume, brick),
     )
 }
 
-fn brick_online(volume: &str, brick: &str, online: bool) -> Check {
-    let word = if online { 'Y' } else { 'N' };
-    line(
-        &[
-            "sh",
-            "-c",
-            r#"gluster volume status "$1" "$2" detail | tr -s ' '"#,
-            "status",
-            volume,
-            brick,
-        ],
-        format!("Online : {word}"),
-    )
+/// Passes where a brick's process is there; one that was just started takes some seconds until it is seen.
+const ONLINE: &str = r#"n=0
+until gluster volume status "$1" "$2" detail | tr -s ' ' | grep -qx 'Online : Y *'; do
+  n=$((n + 1)); [ $n -lt 10 ] || exit 1; sleep 1
+done
+echo online"#;
+
+fn brick_online(volume: &str, brick: &str) -> Check {
+    line(&["sh", "-c", ONLINE, "online", volume, brick], "online")
 }
 
 /// Puts a brick in another's place.

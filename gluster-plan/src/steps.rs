@@ -166,7 +166,8 @@ fn brick_disk(site: &Site, stick: usize, fstab: bool) -> Vec<Step> {
         // Mounted before the daemon starts; a stick that is missing does not keep the node from booting.
         let text = format!(
             "UUID={} {} xfs {BRICK_OPTIONS},nofail,x-systemd.before=glusterd.service 0 0",
-            stick.uuid, stick.mount
+            stick.uuid,
+            fstab_word(&stick.mount)
         );
         steps.push(append(
             format!("fstab-{}", stick.name),
@@ -177,6 +178,18 @@ fn brick_disk(site: &Site, stick: usize, fstab: bool) -> Vec<Step> {
     }
     steps.push(mount(&stick.name, &stick.uuid, &stick.mount));
     steps
+}
+
+/// A word of a line of fstab: white space, `\` and `#` as octal numbers (fstab(5), getmntent(3)).
+fn fstab_word(text: &str) -> String {
+    let mut word = String::new();
+    for c in text.chars() {
+        match c {
+            ' ' | '\t' | '\n' | '\\' | '#' => word.push_str(&format!("\\{:03o}", u32::from(c))),
+            other => word.push(other),
+        }
+    }
+    word
 }
 
 /// mkfs on a device that is blank; a device with a signature is refused by the script and by mkfs.xfs itself.
@@ -298,7 +311,8 @@ fn client_mount(site: &Site, volume: &Volume, node: usize, server: bool) -> Vec<
     let unit = format!("{}.automount", unit_name(&volume.mount));
     let target = volume.mount.as_str();
     let text = format!(
-        "{source} {target} glusterfs defaults,_netdev,nofail,x-systemd.automount{options} 0 0"
+        "{source} {} glusterfs defaults,_netdev,nofail,x-systemd.automount{options} 0 0",
+        fstab_word(target)
     );
     vec![
         append(

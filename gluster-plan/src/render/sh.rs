@@ -36,7 +36,7 @@ ours_or_blank() {
 }
 # DEVICE UUID: the dead stick is out
 replaced() {
-  there=$(blkid -l -t "UUID=$2" -o device)
+  there=$(blkid -l -t "UUID=$2" -o device) || true
   [ -z "$there" ] || [ "$(readlink -f "$there")" = "$(readlink -f "$1")" ] ||
     refuse "the old stick is still plugged in as $there: take it out"
 }
