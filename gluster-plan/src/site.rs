@@ -14,6 +14,8 @@ pub const MOUNTS: &str = "/srv/gluster";
 pub struct Site {
     /// The cluster's name.
     pub cluster: String,
+    /// The network that nodes and clients are in.
+    pub lan: Option<String>,
     /// The nodes, those of the document first, in its order.
     pub nodes: Vec<Node>,
     /// What loses power together.
@@ -72,6 +74,11 @@ impl Site {
                 .as_ref()
                 .map_or("cluster", |name| name.as_str())
                 .to_owned(),
+            lan: inventory
+                .network
+                .as_ref()
+                .and_then(|network| network.lan.as_ref())
+                .map(ToString::to_string),
             ..Self::default()
         };
         let dark: HashMap<&str, usize> = shed_order

@@ -5,7 +5,7 @@ use crate::gluster;
 use crate::site::Site;
 use crate::volume::{Quorum, Volume};
 use cluster::cloud_config::CloudConfig;
-use cluster::inventory::Os;
+use cluster::inventory::{Os, Provisioner};
 use cluster::plan::{Action, Check, ServiceVerb, Step, sha256};
 
 /// Beyond so many nodes names belong into DNS, not into every node's /etc/hosts.
@@ -52,7 +52,7 @@ pub fn node_part(site: &Site, volumes: &[Volume], node: usize) -> Vec<NodeStep> 
             .any(|brick| site.sticks[brick.stick].node == node)
     });
     let mut steps = Vec::new();
-    steps.push(packages(server));
+    steps.push(packages(server, nfs(site, volumes, node)));
     steps.extend(hosts(site, volumes, node));
     let rancher = rancher_os(site.nodes[node].os);
     for stick in &sticks {
@@ -67,6 +67,7 @@ pub fn node_part(site: &Site, volumes: &[Volume], node: usize) -> Vec<NodeStep> 
             for volume in volumes.iter().filter(|volume| !volume.adopted) {
                 steps.extend(client_mount(site, volume, node, server));
             }
+            steps.extend(exports(site, volumes, node));
         }
     }
     let name = site.nodes[node].name.clone();
@@ -83,12 +84,73 @@ pub fn rancher_os(os: Option<Os>) -> Option<Os> {
     os.filter(|os| matches!(os, Os::RancherOs | Os::BurmillaOs))
 }
 
-fn packages(server: bool) -> Step {
-    let wanted: &[&str] = if server {
-        &["glusterfs-server", "glusterfs-client", "xfsprogs"]
+/// A node's part in NFS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nfs {
+    /// It exports a volume.
+    Server,
+    /// It mounts one.
+    Client,
+}
+
+fn nfs(site: &Site, volumes: &[Volume], node: usize) -> Option<Nfs> {
+    let mut wanted = volumes
+        .iter()
+        .filter(|volume| volume.provisioner == Some(Provisioner::Nfs))
+        .peekable();
+    wanted.peek()?;
+    let server = wanted.any(|volume| volume.nodes(site).first() == Some(&node));
+    Some(if server { Nfs::Server } else { Nfs::Client })
+}
+
+/// The export of each volume whose provisioner is NFS, on the node of brick 1.
+fn exports(site: &Site, volumes: &[Volume], node: usize) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (index, volume) in volumes.iter().enumerate() {
+        if volume.provisioner != Some(Provisioner::Nfs) || volume.nodes(site).first() != Some(&node)
+        {
+            continue;
+        }
+        // A FUSE file system has no number of its own (fsid), and without the mount an empty folder would be exported (mp).
+        let clients = site.lan.as_deref().unwrap_or("*");
+        let text = format!(
+            "{} {clients}(rw,sync,no_subtree_check,no_root_squash,mp,fsid={})",
+            fstab_word(&volume.mount),
+            index + 1
+        );
+        steps.push(append(
+            format!("export-{}", volume.name),
+            "what the provisioner's pods mount, by NFS",
+            "/etc/exports",
+            text,
+        ));
+        steps.push(
+            Step::new(
+                format!("exported-{}", volume.name),
+                "from now on, and not only after a restart",
+                run(&["exportfs", "-ra"], 60),
+                Check::Output {
+                    argv: argv(&["exportfs", "-s"]),
+                    text: volume.mount.clone(),
+                },
+            )
+            .harmless(),
+        );
+    }
+    steps
+}
+
+fn packages(server: bool, nfs: Option<Nfs>) -> Step {
+    let mut wanted = if server {
+        vec!["glusterfs-server", "glusterfs-client", "xfsprogs"]
     } else {
-        &["glusterfs-client"]
+        vec!["glusterfs-client"]
     };
+    wanted.extend(nfs.map(|nfs| match nfs {
+        Nfs::Server => "nfs-kernel-server",
+        Nfs::Client => "nfs-common",
+    }));
+    let wanted = &wanted[..];
     let install = [
         "env",
         "DEBIAN_FRONTEND=noninteractive",

@@ -284,35 +284,65 @@ fn kubectl_reads_the_manifests() {
         document["storage"]["volumes"][0]["name"] = json!("Data_1");
         let yaml = gluster_plan(&["-f", "k8s"], &document.to_string());
         assert_eq!(yaml.code, Some(0), "{}", yaml.stderr);
-        // Without a server kubectl still parses every object and knows its kind and version.
-        let read = Program::new("kubectl")
-            .args([
-                "create",
-                "--dry-run=client",
-                "--validate=false",
-                "-o",
-                "json",
-                "-f",
-                "-",
-            ])
-            .input(yaml.stdout)
-            .run()
-            .unwrap();
-        assert_eq!(read.code, Some(0), "{}", read.stderr);
-        let kinds: BTreeSet<String> = serde_json::Deserializer::from_slice(&read.stdout)
-            .into_iter::<Value>()
-            .flat_map(|object| {
-                let object = object.unwrap();
-                match object["items"].as_array() {
-                    Some(items) => items.clone(),
-                    None => vec![object],
-                }
-            })
-            .map(|object| object["kind"].as_str().unwrap().to_owned())
+        // Without a server kubectl reads every object; a deployment it also reads into its own types, and what these do not
+        // know is not there any more.
+        let objects = kubectl(
+            &["label", "--local", "-o", "json", "-f", "-", "checked=yes"],
+            &yaml.stdout,
+        );
+        let kinds: BTreeSet<&str> = objects
+            .iter()
+            .map(|object| object["kind"].as_str().unwrap())
             .collect();
-        for kind in ["Deployment", "StorageClass", "ClusterRoleBinding"] {
+        for kind in [
+            "Namespace",
+            "Deployment",
+            "StorageClass",
+            "ClusterRoleBinding",
+        ] {
             assert!(kinds.contains(kind), "{provisioner}: {kinds:?}");
         }
+        let deployments = objects
+            .iter()
+            .filter(|object| object["kind"] == "Deployment");
+        for plain in deployments {
+            let image = "provisioner=checked";
+            let typed = kubectl(
+                &["set", "image", "--local", "-o", "json", "-f", "-", image],
+                plain.to_string().as_bytes(),
+            );
+            let mut plain = plain.clone();
+            plain["spec"]["template"]["spec"]["containers"][0]["image"] = json!("checked");
+            missing(&plain, &typed[0], "");
+        }
+    }
+}
+
+fn kubectl(arguments: &[&str], input: &[u8]) -> Vec<Value> {
+    let read = Program::new("kubectl")
+        .args(arguments)
+        .input(input)
+        .run()
+        .unwrap();
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
+    let objects = serde_json::Deserializer::from_slice(&read.stdout).into_iter::<Value>();
+    let objects = objects.map(Result::unwrap);
+    objects
+        .flat_map(|object| object["items"].as_array().cloned().unwrap_or(vec![object]))
+        .collect()
+}
+
+/// Every field of `ours` is in `theirs` with the same value.
+fn missing(ours: &Value, theirs: &Value, path: &str) {
+    match ours {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(name, value)| missing(value, &theirs[name], &format!("{path}.{name}"))),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(at, value)| missing(value, &theirs[at], &format!("{path}[{at}]"))),
+        value => assert_eq!(value, theirs, "{path}"),
     }
 }
 
