@@ -23,6 +23,8 @@ pub struct Node {
     pub os: Option<Os>,
     /// The operating system's release, such as `bookworm` or `22.04`. Default: not known.
     pub os_release: Option<Line>,
+    /// What `uname -m` says: `aarch64`, `x86_64`, `armv7l`, `armv6l`. Default: not known.
+    pub arch: Option<Arch>,
     /// The node's part in K3s. Default: k3s-join chooses.
     pub role: Option<Role>,
     /// The node's address with the prefix length of its network. Default: not known, by DHCP.
@@ -84,6 +86,40 @@ pub enum Os {
     Ubuntu,
     /// Debian.
     Debian,
+}
+
+/// A processor's instruction set, as `uname -m` calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    /// 64-bit Arm.
+    #[serde(alias = "arm64")]
+    Aarch64,
+    /// 64-bit x86.
+    #[serde(rename = "x86_64", alias = "amd64")]
+    X86_64,
+    /// 32-bit Arm, also of a 32-bit system on a 64-bit board.
+    #[serde(alias = "armhf")]
+    Armv7l,
+    /// 32-bit Arm of the first Raspberry Pi and the Zero.
+    Armv6l,
+}
+
+impl Arch {
+    /// Whether programs have 64-bit pointers.
+    pub fn is_64_bit(self) -> bool {
+        matches!(self, Self::Aarch64 | Self::X86_64)
+    }
+
+    /// The word of `uname -m`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aarch64 => "aarch64",
+            Self::X86_64 => "x86_64",
+            Self::Armv7l => "armv7l",
+            Self::Armv6l => "armv6l",
+        }
+    }
 }
 
 /// A node's part in K3s.
