@@ -10,7 +10,6 @@ use crate::notices::Notices;
 use crate::supply::{self, Supply};
 use cluster::invalid::{Invalid, suggestion};
 use cluster::inventory::{Inventory, Port, Switch};
-use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
 /// Stands for the place of a port where a name is a switch's own.
@@ -126,7 +125,17 @@ impl<'c> Builder<'_, 'c> {
         let lonely = self.nodes.list.iter();
         let lonely = lonely.filter(|node| node.hat.is_some() && !node.connected);
         let load = |node: &NodeFacts<'c>| {
-            let port = serde_json::from_value(json!({"port": 1, "device": &*node.name})).ok()?;
+            let port = Port {
+                port: "1".parse().ok()?,
+                device: node.name.parse().ok()?,
+                model: None,
+                cable: None,
+                priority: None,
+                limit_w: None,
+                class: None,
+                draw_w: None,
+                measured_w: None,
+            };
             let path = format!("nodes[{}]", node.place);
             demand::load(port, &path, Some(node), self.catalogue, String::new).ok()
         };
