@@ -1,0 +1,22 @@
+//! Moving an engine's root: found, planned, copied while it runs, switched in seconds, proven, and taken back.
+
+mod act;
+pub mod answer;
+mod check;
+pub mod flags;
+mod guard;
+mod http;
+mod inventory;
+pub mod job;
+pub mod json_edit;
+mod judge;
+pub mod kind;
+mod leftover;
+pub mod observe;
+pub mod paths;
+pub mod plan;
+mod process;
+mod record;
+pub mod request;
+pub mod service;
+pub mod switch;
