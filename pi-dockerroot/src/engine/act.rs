@@ -12,7 +12,7 @@ use super::plan::{Direction, State};
 use super::record::{self, Record, Stage};
 use super::request::Request;
 use super::switch::Switch;
-use crate::copy::{self, Content, Counters, Marker, Options, Tree};
+use crate::copy::{self, Content, Counters, Differences, Marker, Options, Tree};
 use crate::progress::{Phase, Show, Total};
 use anyhow::{Context, Result, bail};
 use cluster::command::Command;
@@ -41,7 +41,9 @@ pub struct Acting<'a> {
     total: Total,
     /// Steps that were done by this process: what they found cannot have changed since.
     done: BTreeSet<String>,
-    /// Whether the first pass's content was compared whole and was right.
+    /// When everything was flushed before the first pass, in seconds since 1970; `None` where another process made that.
+    flushed: Option<i64>,
+    /// Whether the first pass's content was compared and was right.
     trusted: bool,
     /// What it did.
     pub report: Report,
@@ -87,6 +89,7 @@ impl<'a> Acting<'a> {
             show,
             total,
             done: BTreeSet::new(),
+            flushed: None,
             trusted: false,
             report: Report::default(),
             stopped: None,
@@ -160,7 +163,9 @@ impl<'a> Acting<'a> {
                             .is_empty())
             }
             "switch" => self.is_switched()?,
-            "start" => self.runs()?,
+            "start" => self
+                .running()
+                .is_ok_and(|running| running.is_some_and(|running| running.live.answers())),
             "compare" => done,
             "put-away" => guard::is_wholly_retired(self.source()?.folder())?,
             "settle" => {
@@ -235,50 +240,8 @@ impl<'a> Acting<'a> {
         Ok(())
     }
 
-    /// Reads the whole copy back. The engine goes on meanwhile, so differences are no error; but where content differs and nothing
-    /// else does, a second pass would not see it.
-    fn compare_content(&mut self) -> Result<()> {
-        let (source, target) = (self.source()?, self.target()?);
-        let counters = Counters::default();
-        let found = self
-            .show
-            .while_running(Phase::Verify, self.total, &counters, || {
-                copy::verify(&source, &target, Content::Bytes, &counters)
-            })?;
-        let all_named = found.count == found.named.len() as u64;
-        let explained = |path: &str| {
-            let explains = |what: &str| matches!(what, "mtime" | "size" | "type" | "missing");
-            found
-                .named
-                .iter()
-                .any(|other| other.path == path && explains(other.what))
-        };
-        let silent = found
-            .named
-            .iter()
-            .any(|one| one.what == "content" && !explained(&one.path));
-        self.trusted = all_named && !silent;
-        self.report.verified_names = counters.files.load(Relaxed);
-        self.report.verified_bytes += counters.compared.load(Relaxed);
-        Ok(())
-    }
-
-    /// The last copy, with nothing running, and its proof.
-    fn second_pass(&mut self) -> Result<()> {
-        if self.runs()? {
-            bail!("the engine was started again by somebody else");
-        }
-        // A second earlier: the clock of a file system may be behind by its tick.
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .context("reading the clock")?;
-        let since = i64::try_from(since.as_secs())? - 1;
-        self.copy(!self.trusted)?;
-        let content = if self.trusted {
-            Content::Since(since)
-        } else {
-            Content::Bytes
-        };
+    /// Compares the two roots; how they differ.
+    fn verify(&mut self, content: Content) -> Result<Differences> {
         let (source, target) = (self.source()?, self.target()?);
         let counters = Counters::default();
         let found = self
@@ -288,6 +251,42 @@ impl<'a> Acting<'a> {
             })?;
         self.report.verified_names = counters.files.load(Relaxed);
         self.report.verified_bytes += counters.compared.load(Relaxed);
+        Ok(found)
+    }
+
+    /// The first pass, beside the engine. What is modified after the flush has a newer time than that, also where a program
+    /// writes through memory.
+    fn first_pass(&mut self) -> Result<()> {
+        let flushed = seconds()?;
+        rustix::fs::syncfs(self.source()?.folder()).context("flushing the root")?;
+        self.copy(false)?;
+        self.flushed = Some(flushed);
+        Ok(())
+    }
+
+    /// Reads the copy back. The engine goes on meanwhile, so other differences than content are no error; but content that differs
+    /// in a file that has not changed for long a second pass would not see.
+    fn compare_content(&mut self) -> Result<()> {
+        if let Some(flushed) = self.flushed {
+            self.trusted = self.verify(Content::Settled(flushed))?.content == 0;
+        }
+        Ok(())
+    }
+
+    /// The last copy, with nothing running, and its proof. Where that fails, or the first pass was not proven, all is read.
+    fn second_pass(&mut self) -> Result<()> {
+        if self.runs()? {
+            bail!("the engine was started again by somebody else");
+        }
+        if let (Some(modified), true) = (self.flushed, self.trusted) {
+            let copied = seconds()?;
+            self.copy(false)?;
+            if self.verify(Content::Since { modified, copied })?.count == 0 {
+                return Ok(());
+            }
+        }
+        self.copy(true)?;
+        let found = self.verify(Content::Bytes)?;
         match found.named.first() {
             None => Ok(()),
             Some(first) => bail!(
@@ -329,17 +328,32 @@ impl<'a> Acting<'a> {
     }
 
     fn stop(&mut self, argv: &[String]) -> Result<()> {
-        let running = self.running()?;
-        if let Some(running) = &running {
-            self.record.inventory = Some(running.live.inventory(self.root)?);
-            self.live = Some(running.live.clone());
-            self.record.write(self.root)?;
+        match self.running() {
+            Ok(Some(running)) => {
+                let mut inventory = running.live.inventory(self.root)?;
+                // An earlier run may have been killed while the engine was ending its containers.
+                for (id, before) in self.inventory().containers {
+                    if let Some(container) = inventory.containers.get_mut(&id) {
+                        container.runs |= before.runs;
+                        container.processes.extend(before.processes);
+                    }
+                }
+                self.record.inventory = Some(inventory);
+                self.live = Some(running.live);
+                self.record.write(self.root)?;
+            }
+            Ok(None) => {}
+            // It is ending since that run.
+            Err(_) if self.record.inventory.is_some() => {}
+            Err(error) => return Err(error),
         }
         self.stopped = Some(Instant::now());
         let said = run(argv);
-        let ended = running.is_none_or(|running| running.process.ended_within(END_LIMIT))
-            && !self.runs()?;
-        if ended {
+        let deadline = Instant::now() + END_LIMIT;
+        while self.runs()? && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if !self.runs()? {
             return Ok(());
         }
         let why = match said {
@@ -477,6 +491,14 @@ impl<'a> Acting<'a> {
     }
 }
 
+/// The clock, a second early: that of a file system may be behind by its tick.
+fn seconds() -> Result<i64> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("reading the clock")?;
+    Ok(i64::try_from(now.as_secs())? - 1)
+}
+
 /// Runs a command that a service manager or somebody else made of words.
 fn run(argv: &[String]) -> Result<()> {
     let (program, arguments) = argv.split_first().context("running a command: no words")?;
@@ -505,7 +527,7 @@ impl Executor for Acting<'_> {
 
     fn act(&mut self, step: &Step) -> Result<()> {
         match (step.id.as_str(), &step.action) {
-            ("copy", _) => self.copy(false)?,
+            ("copy", _) => self.first_pass()?,
             ("second-pass", _) => self.second_pass()?,
             ("stop", Action::Run { argv, .. }) => self.stop(argv)?,
             ("start", Action::Run { argv, .. }) => self.start(argv)?,

@@ -110,9 +110,33 @@ impl Local<'_> {
             None => Journal::peek(&path)?,
         };
         let record = record::read(self.root, self.request.engine)?;
+        let left = left
+            .map(|left| Ok::<_, anyhow::Error>((state_of(&left)?.direction, left)))
+            .transpose()?;
         match (self.wanted, left, record) {
-            (Wanted::Rollback { .. }, Some(left), record) => self.give_up(journal, &left, record),
-            (_, Some(left), Some(record)) => self.go_on(journal, &left, record),
+            (Wanted::Rollback { .. }, Some((Direction::Forward, left)), record) => {
+                self.give_up(journal, &left, record)
+            }
+            (Wanted::Move, Some((Direction::Forward, left)), Some(record))
+            | (Wanted::Rollback { .. }, Some((_, left)), Some(record)) => {
+                self.go_on(journal, &left, record)
+            }
+            (_, Some((direction, _)), _) => {
+                let what = if direction == Direction::Forward {
+                    "a move"
+                } else {
+                    "a rollback"
+                };
+                let message = format!("an earlier run was ended in the middle of {what}");
+                let fix = match direction {
+                    Direction::Forward => {
+                        "pi-dockerroot --apply ends it, pi-dockerroot --rollback --apply gives it up"
+                    }
+                    Direction::Back => "pi-dockerroot --rollback --copy-back --apply ends it",
+                    Direction::BackWithout => "pi-dockerroot --rollback --discard --apply ends it",
+                };
+                Err(refuse("engine-unfinished", &self.name, &message, fix))
+            }
             (Wanted::Finish, _, record) => self.finish(record),
             (Wanted::Rollback { copy_back, discard }, _, record) => {
                 let ready = self.plan_back(record, copy_back, discard)?;
@@ -635,6 +659,11 @@ impl Local<'_> {
         node.pending = Some(false);
         Ok((node, Vec::new()))
     }
+}
+
+/// What a journal's plan was made from.
+fn state_of(left: &Unfinished) -> Result<State> {
+    serde_json::from_value(left.plan.state.clone()).context("reading the journal's state")
 }
 
 fn refuse(id: &'static str, subject: &str, message: &str, fix: &str) -> anyhow::Error {

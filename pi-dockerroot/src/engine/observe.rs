@@ -14,7 +14,7 @@ use cluster::finding::Finding;
 use cluster::root::Root;
 use cluster::run::mounts::{self, Mount};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Configuration files in which a daemon's flags may stand, and that may be edited.
 const OPTION_FILES: [&str; 4] = [
@@ -401,21 +401,41 @@ fn lasting(root: &Root, to: &str) -> Result<Option<String>> {
 /// # Errors
 /// The mounts cannot be read.
 pub fn labelled(root: &Root, label: &str) -> Result<Option<String>> {
-    let link = PathBuf::from("/dev/disk/by-label").join(label);
-    let Ok(device) = std::fs::metadata(link) else {
+    if !root.is_system() {
         return Ok(None);
-    };
-    use std::os::unix::fs::MetadataExt;
-    let (major, minor) = (
-        rustix::fs::major(device.rdev()),
-        rustix::fs::minor(device.rdev()),
-    );
-    let numbers = (u64::from(major), u64::from(minor));
+    }
     let mounts = mounts::read(root)?;
-    Ok(mounts
-        .iter()
-        .find(|mount| mount.device == numbers && mount.root == Path::new("/"))
-        .map(|mount| mount.target.display().to_string()))
+    let found = mounts.iter().find(|mount| {
+        mount.root == Path::new("/")
+            && label_of(&mount.source).is_some_and(|found| found == label.as_bytes())
+    });
+    Ok(found.map(|mount| mount.target.display().to_string()))
+}
+
+/// A file system's label as its superblock has it: ext4's at byte 120 (16 bytes), XFS's at 108 (12 bytes). udev's links are not
+/// there on every system.
+fn label_of(device: &Path) -> Option<Vec<u8>> {
+    use std::os::unix::fs::{FileExt, FileTypeExt};
+    if !std::fs::metadata(device)
+        .ok()?
+        .file_type()
+        .is_block_device()
+    {
+        return None;
+    }
+    let mut block = [0; 2048];
+    std::fs::File::open(device)
+        .ok()?
+        .read_exact_at(&mut block, 0)
+        .ok()?;
+    let label = if block.starts_with(b"XFSB") {
+        &block[108..120]
+    } else if block[1024 + 56..1024 + 58] == [0x53, 0xef] {
+        &block[1024 + 120..1024 + 136]
+    } else {
+        return None;
+    };
+    Some(label.split(|byte| *byte == 0).next()?.to_vec())
 }
 
 #[cfg(test)]
