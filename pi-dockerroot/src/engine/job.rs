@@ -198,6 +198,9 @@ impl Local<'_> {
                 "name the mount point with --to",
             ));
         };
+        if seen.running.is_none() {
+            return Err(judge::not_running(&self.request));
+        }
         let old = judge::old_root(&self.request, &seen)?;
         let target = observe::target(self.root, &new)?;
         let moved = record
