@@ -66,7 +66,11 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         .context(reading)?
         .unwrap_or_default();
     let nodes = &input.inventory.nodes;
-    let chosen = arguments.node.choose(nodes, &root)?;
+    // Without a document there is none to choose from, and --node is only a name.
+    let chosen = match arguments.common.null_input {
+        true => None,
+        false => arguments.node.choose(nodes, &root)?,
+    };
     let host = host_name(&root).unwrap_or_else(|| "node".to_owned());
     let here = chosen.is_some_and(|node| node.name.as_str() == host)
         || (nodes.is_empty() && partitioned.nodes.contains_key(&host));
@@ -78,7 +82,10 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         || arguments.wanted() != Wanted::Move
     {
         right_machine(arguments, nodes, chosen, &host)?;
-        let name = chosen.map_or(host, |node| node.name.as_str().to_owned());
+        let named = chosen
+            .map(|node| &node.name)
+            .or(arguments.node.node.as_ref());
+        let name = named.map_or(host, |name| name.as_str().to_owned());
         if arguments.node.apply {
             findings.extend(chosen.map(|node| identity(node, &root)).unwrap_or_default());
         }

@@ -21,13 +21,13 @@ docker_bind() {
   start
   docker start plain >/dev/null
   before=$(describe)
-  $T -n --switch bind --apply --only >"$W/moved" || fail "moving: $(cat "$W/moved")"
+  pi-dockerroot -n --switch bind --apply --only >"$W/moved" || fail "moving: $(cat "$W/moved")"
   jq -c '.nodes[].result' "$W/moved"
   same "$(describe)" "$before" "what the engine has"
-  same "$(stat -c %d $root)" "$(stat -c %d /mnt/docker)" "the root's disk"
-  $T -n --switch bind --apply --only >"$W/again" || fail "again: $(cat "$W/again")"
+  same "$(stat -c %d "$root")" "$(stat -c %d /mnt/docker)" "the root's disk"
+  pi-dockerroot -n --switch bind --apply --only >"$W/again" || fail "again: $(cat "$W/again")"
   same "$(jq -c '[.ok, .changed, .pending]' "$W/again")" '[true,false,false]' "the second run"
-  $T -n --check --only >"$W/check" || fail "check: $(cat "$W/check")"
+  pi-dockerroot -n --check --only >"$W/check" || fail "check: $(cat "$W/check")"
   # The machine starts without the disk: no engine, and nothing on the card.
   service docker stop >/dev/null
   boot without
@@ -35,7 +35,7 @@ docker_bind() {
   sleep 2
   ! docker info >/dev/null 2>&1 || fail "the engine runs without its disk"
   service docker stop >/dev/null 2>&1 || true
-  same "$(ls -A $root | tr '\n' ' ')" "pi-dockerroot.retired pi-dockerroot.txt " "the old root"
+  same "$(names "$root")" "pi-dockerroot.retired pi-dockerroot.txt" "the old root"
   # And with it.
   boot again
   start
@@ -43,9 +43,9 @@ docker_bind() {
   same "$(describe)" "$before" "what the engine has after a start of the machine"
   run --name since app true
   before=$(describe)
-  $T -n --switch bind --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
+  pi-dockerroot -n --switch bind --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
   same "$(describe)" "$before" "what the engine has after going back"
-  same "$(stat -c %d $root)" "$(stat -c %d /var/lib)" "the root's disk after going back"
+  same "$(stat -c %d "$root")" "$(stat -c %d /var/lib)" "the root's disk after going back"
   ! grep -q "$root" /etc/fstab || fail "fstab keeps the mount"
   whole_log
 }
@@ -70,6 +70,7 @@ describe_ctr() {
   $ctr snapshots ls | awk '{ print $1 }' | sort
   $ctr content ls -q | sort
   # Its end is waited for a moment: ctr may leave before it has passed on what was printed.
+  # shellcheck disable=SC2016 # the container's shell
   $ctr run --rm --cgroup "/$GROUP/look" docker.io/library/app:latest look \
     sh -c 'ls /etc /etc/folder; test ! -e /etc/gone; code=$?; sleep 0.5; exit $code' || fail "a container does not run"
 }
@@ -96,7 +97,7 @@ containerd_bind() {
   $ctr run -d --cgroup "/$GROUP/task" docker.io/library/app:latest task \
     sh -c 'echo written >/written; while :; do sleep 0.1; done' >/dev/null
   sleep 0.5
-  move=($T -n --engine "$engine" --to /mnt/docker --apply --only --stop-command "$stop_words" --start-command "$start_words")
+  move=(pi-dockerroot -n --engine "$engine" --to /mnt/docker --apply --only --stop-command "$stop_words" --start-command "$start_words")
   if [ "$engine" = containerd ]; then
     code=0
     "${move[@]}" >"$W/said" 2>/dev/null || code=$?
@@ -110,7 +111,7 @@ containerd_bind() {
   jq -c '.nodes[].result' "$W/moved"
   jq -r '.findings[] | "\(.id): \(.message)"' "$W/moved"
   same "$(describe_ctr)" "$before" "what containerd has"
-  same "$(stat -c %d $root)" "$(stat -c %d /mnt/docker)" "the root's disk"
+  same "$(stat -c %d "$root")" "$(stat -c %d /mnt/docker)" "the root's disk"
   # The container goes on from the disk with what it had written.
   $ctr tasks rm task >/dev/null 2>&1 || true
   $ctr tasks start -d task
@@ -119,10 +120,10 @@ containerd_bind() {
   sleep 0.5
   $ctr tasks rm task >/dev/null
   before=$(describe_ctr)
-  "$T" -n --engine "$engine" --rollback --copy-back --apply --only --stop-command "$stop_words" --start-command "$start_words" \
+  pi-dockerroot -n --engine "$engine" --rollback --copy-back --apply --only --stop-command "$stop_words" --start-command "$start_words" \
     >"$W/back" || fail "back: $(cat "$W/back")"
   same "$(describe_ctr)" "$before" "what containerd has after going back"
-  same "$(stat -c %d $root)" "$(stat -c %d /var/lib)" "the root's disk after going back"
+  same "$(stat -c %d "$root")" "$(stat -c %d /var/lib)" "the root's disk after going back"
 }
 
 case $1 in

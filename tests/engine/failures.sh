@@ -10,8 +10,8 @@ before=$(describe)
 back() {
   local what=$1 code=0
   shift
-  $T -n --apply --only "$@" >"$W/said" 2>"$W/err" || code=$?
-  [ "$code" = 1 ] && [ ! -s "$W/said" ] || fail "$what: exit code $code: $(cat "$W/err" "$W/said")"
+  pi-dockerroot -n --apply --only "$@" >"$W/said" 2>"$W/err" || code=$?
+  same "$code $(cat "$W/said")" "1 " "$what ($(cat "$W/err"))"
   same "$(wc -l <"$W/err")" 1 "lines about $what"
   grep -q 'the engine is on /var/lib/docker, as before' "$W/err" || fail "$what: $(cat "$W/err")"
   answers
@@ -66,7 +66,7 @@ rm -f /run/docker-ssd.pid
 sleep 0.5
 E2
 chmod +x "$W/killed"
-$T -n --apply --only --stop-command "$W/killed" --start-command 'service docker start' >"$W/said" || fail "an engine that was killed"
+pi-dockerroot -n --apply --only --stop-command "$W/killed" --start-command 'service docker start' >"$W/said" || fail "an engine that was killed"
 jq -r '.nodes[].result.steps | join(" ")' "$W/said" | grep -q 'stop release second-pass' || fail "nothing was released: $(cat "$W/said")"
 same "$(root_in_use)" /mnt/docker "the root after an engine that was killed"
 same "$(describe)" "$before" "what the engine has after an engine that was killed"

@@ -10,7 +10,7 @@ before=$(describe)
 steps=" "
 span=3000
 here=/var/lib/docker there=/mnt/docker
-forward=($T -n --apply --only) back=($T -n --rollback --copy-back --apply --only)
+forward=(pi-dockerroot -n --apply --only) back=(pi-dockerroot -n --rollback --copy-back --apply --only)
 command=("${forward[@]}")
 for round in $(seq "$1"); do
   begin=$(date +%s%N)
@@ -36,7 +36,7 @@ for round in $(seq "$1"); do
     1)
       # The way out that is always there.
       if [ "${command[*]}" = "${forward[*]}" ] && [ -n "$last" ]; then
-        $T -n --rollback --apply --only >"$W/out" 2>"$W/err" || fail "$what, given up: $(cat "$W/err")"
+        pi-dockerroot -n --rollback --apply --only >"$W/out" 2>"$W/err" || fail "$what, given up: $(cat "$W/err")"
         answers
         same "$(root_in_use)" "$here" "$what, given up: the root"
         same "$(describe)" "$before" "$what, given up"
@@ -60,7 +60,7 @@ for round in $(seq "$1"); do
     command=("${back[@]}") here=/mnt/docker there=/var/lib/docker
   else
     command=("${forward[@]}") here=/var/lib/docker there=/mnt/docker
-    $T -n --finish --apply --only >"$W/out" || fail "finish: $(cat "$W/out")"
+    pi-dockerroot -n --finish --apply --only >"$W/out" || fail "finish: $(cat "$W/out")"
   fi
 done
 echo "killed in:$steps"

@@ -6,7 +6,6 @@
 set -euo pipefail
 export PATH=$TOOLS:/usr/sbin:/usr/bin:/sbin:/bin
 export DOCKER_BUILDKIT=0 DOCKER_CLI_HINTS=false HOME=/root
-T=pi-dockerroot
 # The containers' control groups, which outlive all namespaces.
 GROUP=cloud-at-home-$(tr -dc a-z0-9 </proc/sys/kernel/random/uuid)
 
@@ -27,6 +26,7 @@ $2"
 machine() {
   W=$(mktemp -d "${TMPDIR:-/var/tmp}/engine.XXXXXX")
   # The loop devices go with the last mount.
+  # shellcheck disable=SC2154 # code is given in it
   trap 'code=$?; set +e; cd /; end_all; umount -l /mnt/docker /mnt /var/lib /etc "$W/card"; rm -rf --one-file-system "$W"; exit $code' EXIT
   mount --make-rprivate /
   truncate -s "${CARD_SIZE:-1G}" "$W/card.img"
@@ -63,7 +63,8 @@ options() {
 end_all() {
   local pid try
   for try in $(seq 50); do
-    for pid in $(ls /proc | grep -E '^[0-9]+$'); do
+    for pid in /proc/[0-9]*; do
+      pid=${pid#/proc/}
       # shellcheck disable=SC2015 # one that is gone already is no error
       [ "$pid" -le 1 ] || [ "$pid" = "$BASHPID" ] || kill -9 "$pid" 2>/dev/null || true
     done
@@ -111,6 +112,10 @@ populate() {
   local root=$W/root
   mkdir -p "$root"/{bin,etc,data,anon}
   cp /bin/busybox "$root/bin/"
+  # Debian has it with and without libraries; two packages that exclude each other.
+  { ldd /bin/busybox 2>/dev/null || true; } | grep -o '/lib[^ ]*' | while read -r library; do
+    install -D "$library" "$root$library"
+  done
   for name in sh cat date echo ls mkdir rm sleep test touch true; do
     ln -s busybox "$root/bin/$name"
   done
@@ -131,6 +136,11 @@ populate() {
   run --name ended app sh -c 'echo changed >/changed; rm /etc/kept' >/dev/null
   docker create --name never --network none -v data:/data:ro app cat /data/marker >/dev/null
   run --rm -v data:/data app sh -c 'echo marked >/data/marker'
+}
+
+# names FOLDER: what is in it, but for its file system's own
+names() {
+  find "$1" -mindepth 1 -maxdepth 1 ! -name lost+found -printf '%f\n' | sort | paste -sd ' '
 }
 
 # What has to be the same before and after, by the engine's own client and from inside of containers.

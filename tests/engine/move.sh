@@ -21,12 +21,12 @@ before=$(describe)
 old=$(root_in_use)
 
 # Without --apply nothing changes.
-$T -n -f text >"$W/plan" || fail "planning: $(cat "$W/plan")"
+pi-dockerroot -n -f text >"$W/plan" || fail "planning: $(cat "$W/plan")"
 grep -q 'second pass' "$W/plan" || fail "the plan: $(cat "$W/plan")"
 same "$(root_in_use)" "$old" "the root after planning"
 [ ! -e /mnt/docker/image ] || fail "planning copied"
 
-$T -n --apply --only >"$W/moved" || fail "moving: $(cat "$W/moved")"
+pi-dockerroot -n --apply --only >"$W/moved" || fail "moving: $(cat "$W/moved")"
 jq -c '.nodes[].result' "$W/moved"
 same "$(root_in_use)" /mnt/docker "the root"
 same "$(describe)" "$before" "what the engine has"
@@ -37,12 +37,12 @@ case $1 in
   flag) [ ! -e /etc/docker/daemon.json ] || fail "daemon.json beside a flag" ;;
 esac
 # Nothing finds the old root any more, and nothing can fill it or the bare mount point.
-same "$(ls -A "$old" | tr '\n' ' ')" "pi-dockerroot.retired pi-dockerroot.txt " "the old root"
+same "$(names "$old")" "pi-dockerroot.retired pi-dockerroot.txt" "the old root"
 ! touch "$old/x" 2>/dev/null || fail "the old root can be filled"
 # Once more: nothing to do.
-$T -n --apply --only >"$W/again" || fail "again: $(cat "$W/again")"
+pi-dockerroot -n --apply --only >"$W/again" || fail "again: $(cat "$W/again")"
 same "$(jq -c '[.ok, .changed, .pending]' "$W/again")" '[true,false,false]' "the second run"
-$T -n --check --only >"$W/check" || fail "check: $(cat "$W/check")"
+pi-dockerroot -n --check --only >"$W/check" || fail "check: $(cat "$W/check")"
 same "$(jq -c '.nodes[].check | [.in_use, .mounted, .guarded, .lasts]' "$W/check")" '["/mnt/docker",true,true,true]' "the check"
 # A restart of the engine keeps it so.
 restart
@@ -56,35 +56,35 @@ case $1 in
     service docker start >/dev/null || true
     sleep 2
     ! docker info >/dev/null 2>&1 || fail "the engine runs on an unmounted target"
-    same "$(ls -A /mnt/docker)" "pi-dockerroot.txt" "the bare mount point"
+    same "$(names /mnt/docker)" "pi-dockerroot.txt" "the bare mount point"
     service docker stop >/dev/null 2>&1 || true
     mount -o loop "$W/disk.img" /mnt/docker
     start
     docker start plain >/dev/null
     same "$(describe)" "$before" "what the engine has, mounted again"
     # The old root goes.
-    $T -n --finish --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
+    pi-dockerroot -n --finish --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
     [ -e "$old/pi-dockerroot.retired" ] || fail "--finish without --apply removed it"
-    $T -n --finish --apply --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
-    same "$(ls -A "$old")" "pi-dockerroot.txt" "the old root after --finish"
+    pi-dockerroot -n --finish --apply --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
+    same "$(names "$old")" "pi-dockerroot.txt" "the old root after --finish"
     docker restart web plain >/dev/null
     same "$(describe)" "$before" "what the engine has without the old root"
     # Back all the same.
-    $T -n --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
+    pi-dockerroot -n --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
     ;;
   keys | flag)
     run --name since -v data:/data app sh -c 'echo since >/data/since; echo since >/since'
     code=0
-    $T -n --rollback --apply --only >"$W/asked" 2>/dev/null || code=$?
+    pi-dockerroot -n --rollback --apply --only >"$W/asked" 2>/dev/null || code=$?
     same "$code" 3 "a rollback that would lose something"
     same "$(jq -r '.findings[0].id' "$W/asked")" engine-rollback-loses "why"
     before=$(describe)
-    $T -n --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
+    pi-dockerroot -n --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
     same "$(run --rm -v data:/data app cat /data/since)" since "what was written since"
     ;;
   discard)
     run --name since app true
-    $T -n --rollback --discard --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
+    pi-dockerroot -n --rollback --discard --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
     ;;
 esac
 same "$(root_in_use)" "$old" "the root after going back"
@@ -95,9 +95,9 @@ if [ -e "$W/config" ]; then cmp "$W/config/daemon.json" /etc/docker/daemon.json;
 restart
 same "$(describe)" "$before" "what the engine has after a restart"
 # What was put away at the new place goes too, and the mount point is an ordinary one again. Then once more.
-$T -n --finish --apply --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
-same "$(ls -A /mnt/docker | grep -v lost+found || true)" "" "the new place after --finish"
-$T -n --apply --only >"$W/moved" || fail "moving again: $(cat "$W/moved")"
+pi-dockerroot -n --finish --apply --only >"$W/finish" || fail "finish: $(cat "$W/finish")"
+same "$(names /mnt/docker)" "" "the new place after --finish"
+pi-dockerroot -n --apply --only >"$W/moved" || fail "moving again: $(cat "$W/moved")"
 same "$(root_in_use)" /mnt/docker "the root, moved again"
 same "$(describe)" "$before" "what the engine has, moved again"
 chattr -i "$old" "$(findmnt -no TARGET /mnt)/docker" 2>/dev/null || true

@@ -18,7 +18,7 @@ refused() {
   local id=$1 code=0 was
   shift
   was=$(files)
-  $T -n "$@" --only >"$W/said" 2>"$W/err" || code=$?
+  pi-dockerroot -n "$@" --only >"$W/said" 2>"$W/err" || code=$?
   [ "$code" = 3 ] || fail "$*: exit code $code: $(cat "$W/err")"
   same "$(jq -r '[.findings[] | select(.severity == "error") | .id] | unique | join(" ")' "$W/said")" "$id" "$*"
   same "$(files)" "$was" "the files after $*"
@@ -53,7 +53,7 @@ refused engine-no-service --apply
 # A command that does not stop it: known once it was tried. The copy stays, the engine was never away.
 refused_after=$(docker inspect -f '{{.State.Pid}}' web)
 code=0
-$T -n --apply --only --stop-command true --start-command true >"$W/said" 2>/dev/null || code=$?
+pi-dockerroot -n --apply --only --stop-command true --start-command true >"$W/said" 2>/dev/null || code=$?
 same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-not-stopped" "an engine that does not stop"
 same "$(docker inspect -f '{{.State.Pid}}' web)" "$refused_after" "the container after that"
 [ ! -e /etc/docker/daemon.json ] || fail "daemon.json after that"
@@ -90,18 +90,18 @@ name=$(cat /proc/sys/kernel/hostname)
 for state in '"ok": false, "pending": true' '"ok": true, "pending": true'; do
   code=0
   echo "{\"pi_partition\": {\"ok\": true, \"nodes\": {\"$name\": {$state, \"partitions\": [{\"label\": \"docker\", \"mount\": \"/mnt/docker\"}]}}}}" |
-    $T --apply --only >"$W/said" 2>/dev/null || code=$?
+    pi-dockerroot --apply --only >"$W/said" 2>/dev/null || code=$?
   same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-partition-not-ready" "$state"
 done
 # What was reviewed is what happens: a plan whose state is another one.
-echo '{}' | $T -n >"$W/plan.json" </dev/null || fail "planning"
+pi-dockerroot -n >"$W/plan.json" || fail "planning"
 jq '.pi_dockerroot.nodes[].state.driver = "vfs"' "$W/plan.json" >"$W/other.json"
 code=0
-$T --apply --only "$W/other.json" >"$W/said" 2>/dev/null || code=$?
+pi-dockerroot --apply --only "$W/other.json" >"$W/said" 2>/dev/null || code=$?
 same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-plan-differs" "a changed plan"
 # Not root.
 code=0
-setpriv --reuid 65534 --clear-groups "$(command -v $T)" -n --only >"$W/said" 2>/dev/null || code=$?
+setpriv --reuid 65534 --clear-groups "$(command -v pi-dockerroot)" -n --only >"$W/said" 2>/dev/null || code=$?
 same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-not-root" "not root"
 docker start plain >/dev/null
 same "$(describe)" "$before" "what the engine has after all refusals"
@@ -110,8 +110,8 @@ service docker stop >/dev/null
 options ''
 start
 docker start plain >/dev/null
-$T -n >"$W/plan.json" || fail "planning"
-$T --apply "$W/plan.json" >"$W/said" || fail "the reviewed plan: $(cat "$W/said")"
+pi-dockerroot -n >"$W/plan.json" || fail "planning"
+pi-dockerroot --apply "$W/plan.json" >"$W/said" || fail "the reviewed plan: $(cat "$W/said")"
 same "$(root_in_use)" /mnt/docker "the root"
 same "$(describe)" "$before" "what the engine has"
 refused engine-move-open --to /srv --any-folder --apply

@@ -52,6 +52,7 @@ modprobe overlay
 sh ./start
 mkdir -p /tmp/r/bin /tmp/r/etc /tmp/r/data
 cp /usr/bin/busybox.static /tmp/r/bin/busybox
+for f in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libresolv.so.2; do mkdir -p /tmp/r${f%/*}; cp -L $f /tmp/r$f; done
 for n in sh cat echo ls rm sleep test; do ln -s busybox /tmp/r/bin/$n; done
 echo gone >/tmp/r/etc/gone
 tar -C /tmp/r -c . | docker import - base >/dev/null
@@ -77,7 +78,10 @@ docker exec web sh -c 'cat /data/file; test -e /etc/gone || echo deleted'
 fn put_engine(card: &Card) -> Result<()> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for program in ENGINE {
-        let name = Path::new(program).file_name().context("no name")?.to_string_lossy();
+        let name = Path::new(program)
+            .file_name()
+            .context("no name")?
+            .to_string_lossy();
         let to = if name == "busybox" {
             "/usr/bin/busybox.static".to_owned()
         } else {
@@ -87,16 +91,28 @@ fn put_engine(card: &Card) -> Result<()> {
         // A static program has none, which ldd says by its exit code.
         let libraries = host("ldd").arg(program).output()?;
         for line in String::from_utf8_lossy(&libraries.stdout).lines() {
-            let library = line.split("=> ").nth(1).and_then(|rest| rest.split(' ').next());
+            let library = line
+                .split("=> ")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next());
             if let Some(library) = library.filter(|path| path.starts_with('/')) {
-                let name = Path::new(library).file_name().context("no name")?.to_string_lossy();
-                files.insert(format!("/usr/lib/x86_64-linux-gnu/{name}"), library.to_owned());
+                let name = Path::new(library)
+                    .file_name()
+                    .context("no name")?
+                    .to_string_lossy();
+                files.insert(
+                    format!("/usr/lib/x86_64-linux-gnu/{name}"),
+                    library.to_owned(),
+                );
             }
         }
     }
     let start = card.partition(2)?.start;
     let image = format!("{}?offset={start}", card.path().display());
-    let list = host("debugfs").args(["-R", "ls -p /usr/lib/x86_64-linux-gnu"]).arg(&image).output()?;
+    let list = host("debugfs")
+        .args(["-R", "ls -p /usr/lib/x86_64-linux-gnu"])
+        .arg(&image)
+        .output()?;
     let there = String::from_utf8_lossy(&list.stdout).into_owned();
     let mut commands = String::new();
     for (to, from) in &files {
@@ -105,7 +121,11 @@ fn put_engine(card: &Card) -> Result<()> {
         if there.contains(&format!("/{name}/")) {
             continue;
         }
-        writeln!(commands, "write {} {to}\nset_inode_field {to} mode 0100755", Path::new(from).canonicalize()?.display())?;
+        writeln!(
+            commands,
+            "write {} {to}\nset_inode_field {to} mode 0100755",
+            Path::new(from).canonicalize()?.display()
+        )?;
     }
     let mut debugfs = host("debugfs")
         .args(["-w", "-f", "-"])
@@ -114,7 +134,11 @@ fn put_engine(card: &Card) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    debugfs.stdin.take().context("no input")?.write_all(commands.as_bytes())?;
+    debugfs
+        .stdin
+        .take()
+        .context("no input")?
+        .write_all(commands.as_bytes())?;
     ensure!(debugfs.wait()?.success(), "debugfs failed");
     Ok(())
 }
@@ -159,13 +183,18 @@ fn partition_and_move_in_one_line_and_a_restart_keeps_it() -> Result<()> {
         .check("look", LOOK)
         .check("inside", INSIDE)
         .check("check", "./pi-dockerroot -n --check --only")
-        .check("finish", "./pi-dockerroot -n --finish --apply --only >/dev/null && ls -A /var/lib/docker")
+        .check(
+            "finish",
+            "./pi-dockerroot -n --finish --apply --only >/dev/null && ls -A /var/lib/docker",
+        )
         .check("end", "sh ./stop; sync")
         .run()?;
     ensure!(second.check("look")?.success()? == filled);
     ensure!(second.check("inside")?.success()? == inside);
     let checked: Value = serde_json::from_str(&second.check("check")?.success()?)?;
-    let node = checked["nodes"].as_object().and_then(|nodes| nodes.values().next());
+    let node = checked["nodes"]
+        .as_object()
+        .and_then(|nodes| nodes.values().next());
     let check = &node.context("no node")?["check"];
     ensure!(
         check["lasts"] == true && check["guarded"] == true && check["mounted_by"] == "/etc/fstab",

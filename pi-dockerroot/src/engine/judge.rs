@@ -102,7 +102,11 @@ pub fn engine(
     if seen.service.is_none() {
         findings.push(no_service(request));
     }
-    if seen.service.as_ref().is_some_and(|service| service.manager == "ros") {
+    if seen
+        .service
+        .as_ref()
+        .is_some_and(|service| service.manager == "ros")
+    {
         let message = "how RancherOS is asked, stopped and configured was not tried on a real one";
         findings.push(Finding::warning("engine-os-unproven", name, message));
     }
