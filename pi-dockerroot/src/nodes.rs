@@ -4,8 +4,8 @@ use crate::answer::{Answer, Entry};
 use crate::cli::Arguments;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
-use crate::engine::observe;
 use crate::engine::request::Request;
+use crate::engine::target;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
 use cluster::edge::{Input, Usage};
@@ -215,7 +215,7 @@ impl Wish<'_> {
             .filter(|given: &Value| !given["plan_sha256"].is_null());
         let to = match self.declared() {
             Some(to) => Some(to),
-            None => observe::labelled(root, LABEL)?,
+            None => target::labelled(root, LABEL)?,
         };
         let request = match &given {
             Some(_) if self.arguments.requests() => {

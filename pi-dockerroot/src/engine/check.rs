@@ -1,9 +1,10 @@
 //! `--check`: which root is in use, and what the next start of the machine would make of it.
 
 use super::guard::{self, Guard};
-use super::observe::{Seen, Target};
+use super::observe::Seen;
 use super::record::{Record, Stage};
 use super::switch::Switch;
+use super::target::Target;
 use crate::copy::{self, Counters, Tree};
 use anyhow::Result;
 use cluster::finding::Finding;

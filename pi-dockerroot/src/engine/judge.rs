@@ -2,10 +2,11 @@
 
 use super::guard::{self, Guard};
 use super::kind::Engine;
-use super::observe::{Seen, Target};
+use super::observe::Seen;
 use super::record::{Record, Stage};
 use super::request::{How, Request};
 use super::switch::Switch;
+use super::target::Target;
 use anyhow::{Context, Result};
 use cluster::finding::Finding;
 use cluster::root::Root;

@@ -2,8 +2,10 @@
 
 mod act;
 pub mod answer;
+mod back;
 mod check;
 pub mod flags;
+mod forward;
 mod guard;
 mod http;
 mod inventory;
@@ -13,10 +15,14 @@ mod judge;
 pub mod kind;
 mod leftover;
 pub mod observe;
+mod passes;
 pub mod paths;
 pub mod plan;
 mod process;
 mod record;
 pub mod request;
+mod resume;
 pub mod service;
+mod standstill;
 pub mod switch;
+pub mod target;
