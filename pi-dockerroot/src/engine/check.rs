@@ -81,7 +81,7 @@ pub fn check(
         left_inodes: left.map(|left| left.1),
         lasts,
     };
-    let findings = judge(&checked, on_new, new.unwrap_or_default());
+    let findings = judge(&checked, same, on_new, new.unwrap_or_default());
     Ok((checked, findings))
 }
 
@@ -100,7 +100,7 @@ fn left(record: &Record) -> Result<Option<(u64, u64)>> {
     Ok(Some((held.bytes, held.inodes)))
 }
 
-fn judge(checked: &Checked, on_new: bool, new: &str) -> Vec<Finding> {
+fn judge(checked: &Checked, same: bool, on_new: bool, new: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut error =
         |id, message: String, fix: &str| findings.push(Finding::error(id, new, message).fix(fix));
@@ -118,21 +118,15 @@ fn judge(checked: &Checked, on_new: bool, new: &str) -> Vec<Finding> {
             "pi-partition --persist, or a line in /etc/fstab",
         );
     }
-    if let Some(used) = checked
-        .in_use
-        .as_deref()
-        .filter(|_| !checked.lasts && checked.mounted)
-    {
-        if checked.mounted_by.is_some() || !on_new {
-            error(
-                "engine-root-ambiguous",
-                format!(
-                    "the engine runs on {used}, and its configuration names {}",
-                    checked.configured
-                ),
-                "start the engine again when that is meant",
-            );
-        }
+    if let Some(used) = checked.in_use.as_deref().filter(|_| !same) {
+        error(
+            "engine-root-ambiguous",
+            format!(
+                "the engine runs on {used}, and its configuration names {}",
+                checked.configured
+            ),
+            "start the engine again when that is meant",
+        );
     }
     if !checked.running {
         findings.push(Finding::warning(
