@@ -71,4 +71,21 @@ jq -r '.nodes[].result.steps | join(" ")' "$W/said" | grep -q 'stop release seco
 same "$(root_in_use)" /mnt/docker "the root after an engine that was killed"
 same "$(describe)" "$before" "what the engine has after an engine that was killed"
 whole_log
+# The way back fails: the engine is on its new root again. The old one is not as it was left any more, so it is not offered.
+rm "$W/tried"
+code=0
+pi-dockerroot -n --rollback --copy-back --apply --only --stop-command 'service docker stop' --start-command "$W/second" \
+  >"$W/said" 2>"$W/err" || code=$?
+same "$code $(cat "$W/said")" "1 " "a rollback that fails ($(cat "$W/err"))"
+grep -q 'the engine is on /mnt/docker, as before' "$W/err" || fail "a rollback that fails: $(cat "$W/err")"
+same "$(root_in_use)" /mnt/docker "the root after a rollback that fails"
+same "$(describe)" "$before" "what the engine has after a rollback that fails"
+same "$(names /var/lib/docker)" "pi-dockerroot.retired pi-dockerroot.txt" "the old root after a rollback that fails"
+code=0
+pi-dockerroot -n --rollback --discard --apply --only >"$W/said" 2>/dev/null || code=$?
+same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-rollback-loses" "--discard after a --copy-back"
+pi-dockerroot -n --rollback --copy-back --apply --only >"$W/said" || fail "the rollback again"
+same "$(root_in_use)" /var/lib/docker "the root after the rollback"
+same "$(describe)" "$before" "what the engine has after the rollback"
+whole_log
 echo "back each time"

@@ -1,8 +1,8 @@
 //! The way back, and letting go of the root that a move left behind.
 
 use super::answer::Node;
-use super::job::{Local, Outcome, Ready, driver, read_switch, refuse};
-use super::plan::{Direction, State};
+use super::job::{Local, Outcome, Ready, refuse};
+use super::plan::Direction;
 use super::record::{self, Record, Stage};
 use super::switch::Switch;
 use super::{guard, judge, target};
@@ -10,7 +10,6 @@ use crate::copy::{self, Content, Counters, Tree};
 use crate::progress::{Phase, Total};
 use anyhow::Result;
 use cluster::finding::Finding;
-use cluster::plan::sha256;
 use cluster::run::Refusal;
 use serde_json::json;
 use std::path::Path;
@@ -47,7 +46,8 @@ impl Local<'_> {
         }
         let mut findings = Vec::new();
         let old = self.old_tree(&record)?;
-        let kept = guard::is_retired(old.folder())?;
+        let kept = guard::is_retired(old.folder())? && !record.overwritten;
+        record.overwritten |= copy_back;
         if !copy_back {
             let lost = if kept {
                 self.written_since(&record, &old)?
@@ -61,26 +61,10 @@ impl Local<'_> {
         } else {
             Direction::BackWithout
         };
-        let (old, new) = (record.old.clone(), record.new.clone());
         let Some(service) = seen.service.clone() else {
             return Err(Refusal(judge::no_service(&self.request)).into());
         };
-        let state = State {
-            engine: self.request.engine,
-            direction,
-            driver: driver(&seen),
-            old_filesystem: guard::filesystem_id(Path::new(&old))?,
-            new_filesystem: guard::filesystem_id(Path::new(&new))?,
-            switch: record.switch.clone(),
-            switch_sha256: read_switch(self.root, &record.switch)?
-                .map(|text| sha256(text.as_bytes()))
-                .unwrap_or_default(),
-            service,
-            mount_point: false,
-            put_away: true,
-            old,
-            new,
-        };
+        let state = self.state(&seen, &record, direction, service)?;
         let mut node = Node::new(&self.request);
         self.running(&seen, state.source(), &mut node)?;
         record.inventory = None;
@@ -172,7 +156,7 @@ fn loses(record: &Record, kept: bool, discard: bool, lost: &(u64, Vec<String>)) 
     let fix = "--copy-back copies it back first; --discard gives it up";
     if !kept {
         let message = format!(
-            "the old root was removed by --finish: all that there is lies in {}",
+            "the old root is not there as it was left (--finish removed it, or a --copy-back was begun): all that there is lies in {}",
             record.new
         );
         return Finding::error("engine-rollback-loses", record.old.clone(), message)

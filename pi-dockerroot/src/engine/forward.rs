@@ -1,10 +1,11 @@
 //! Planning a move: from what is seen, with what speaks against it.
 
 use super::answer::{Node, Size};
-use super::job::{Local, Outcome, Ready, driver, read_switch, refuse};
+use super::job::{Local, Outcome, Ready, read_switch, refuse};
 use super::observe::Seen;
 use super::plan::{Direction, State};
 use super::record::{Record, Stage};
+use super::service::Service;
 use super::switch::Switch;
 use super::target::{self, Target};
 use super::{guard, judge};
@@ -37,18 +38,7 @@ impl Local<'_> {
         }
         let old = judge::old_root(&self.request, &seen)?;
         let target = target::look(self.root, &new)?;
-        let moved = record
-            .as_ref()
-            .filter(|record| record.stage == Stage::Moved && record.new == new);
-        let real = |path: &str| Path::new(path).canonicalize().ok();
-        let bound = moved.is_some_and(|record| {
-            record.switch == Switch::Bind
-                && record
-                    .switch
-                    .is_at(self.root, &record.old, &new)
-                    .unwrap_or(false)
-        });
-        if bound || (real(&old).is_some() && real(&old) == real(&new)) {
+        if self.is_there(&old, &new, record.as_ref()) {
             let mut node = Node::new(&self.request);
             (node.ok, node.pending) = (true, Some(false));
             (node.from, node.to) = (Some(new.clone()), Some(new));
@@ -71,35 +61,20 @@ impl Local<'_> {
             .as_ref()
             .is_some_and(|record| record.new == new && record.old == old);
         let put_away = ours && guard::is_put_away(Tree::open(Path::new(&new), false)?.folder())?;
-        let before = read_switch(self.root, &seen.switch)?;
-        let state = State {
-            engine: self.request.engine,
-            direction: Direction::Forward,
-            driver: driver(&seen),
-            old_filesystem: guard::filesystem_id(Path::new(&old))?,
-            new_filesystem: guard::filesystem_id(Path::new(&new))?,
-            switch_sha256: before
-                .as_deref()
-                .map(|text| sha256(text.as_bytes()))
-                .unwrap_or_default(),
-            switch: seen.switch.clone(),
-            service,
-            mount_point: target.mount.is_some(),
-            put_away,
-            old: old.clone(),
-            new: new.clone(),
-        };
-        let total = self.sizes(&seen, &target, ours, put_away, &mut node, &mut findings)?;
-        self.running(&seen, &old, &mut node)?;
         let record = Record {
             engine: self.request.engine,
-            old,
+            old: old.clone(),
             new,
             switch: seen.switch.clone(),
-            before,
+            before: read_switch(self.root, &seen.switch)?,
             stage: Stage::Begun,
+            overwritten: false,
             inventory: None,
         };
+        let mut state = self.state(&seen, &record, Direction::Forward, service)?;
+        (state.mount_point, state.put_away) = (target.mount.is_some(), put_away);
+        let total = self.sizes(&seen, &target, ours, put_away, &mut node, &mut findings)?;
+        self.running(&seen, &old, &mut node)?;
         let live = seen.running.map(|running| running.live);
         Ok(Ok(Box::new(Ready {
             state,
@@ -109,6 +84,46 @@ impl Local<'_> {
             total,
             live,
         })))
+    }
+
+    /// Whether the new root is the one in use.
+    fn is_there(&self, old: &str, new: &str, record: Option<&Record>) -> bool {
+        let moved = record.filter(|record| record.stage == Stage::Moved && record.new == new);
+        let bound = moved.filter(|record| record.switch == Switch::Bind);
+        let real = |path: &str| Path::new(path).canonicalize().ok();
+        bound.is_some_and(|record| {
+            let at = record.switch.is_at(self.root, &record.old, new);
+            at.unwrap_or(false)
+        }) || (real(old).is_some() && real(old) == real(new))
+    }
+
+    /// What a plan is made from.
+    pub(super) fn state(
+        &self,
+        seen: &Seen,
+        record: &Record,
+        direction: Direction,
+        service: Service,
+    ) -> Result<State> {
+        let info = seen
+            .running
+            .as_ref()
+            .and_then(|running| running.info.as_ref());
+        let text = read_switch(self.root, &record.switch)?;
+        Ok(State {
+            engine: self.request.engine,
+            direction,
+            driver: info.map(|info| info.driver.clone()).unwrap_or_default(),
+            old_filesystem: guard::filesystem_id(Path::new(&record.old))?,
+            new_filesystem: guard::filesystem_id(Path::new(&record.new))?,
+            switch: record.switch.clone(),
+            switch_sha256: text.map(|text| sha256(text.as_bytes())).unwrap_or_default(),
+            service,
+            mount_point: false,
+            put_away: true,
+            old: record.old.clone(),
+            new: record.new.clone(),
+        })
     }
 
     /// How much there is, and whether it fits.

@@ -291,14 +291,6 @@ pub(super) fn refuse(id: &'static str, subject: &str, message: &str, fix: &str) 
     Refusal(Finding::error(id, subject, message).fix(fix)).into()
 }
 
-pub(super) fn driver(seen: &Seen) -> String {
-    let info = seen
-        .running
-        .as_ref()
-        .and_then(|running| running.info.as_ref());
-    info.map(|info| info.driver.clone()).unwrap_or_default()
-}
-
 pub(super) fn read_switch(root: &Root, switch: &Switch) -> Result<Option<String>> {
     switch
         .file()

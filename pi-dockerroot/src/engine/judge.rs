@@ -1,6 +1,7 @@
 //! What speaks against a move.
 
 use super::guard::{self, Guard};
+use super::inventory::Info;
 use super::kind::Engine;
 use super::observe::Seen;
 use super::record::{Record, Stage};
@@ -122,41 +123,7 @@ pub fn engine(
         );
     }
     if let Some(info) = &running.info {
-        if !DRIVERS.contains(&info.driver.as_str()) {
-            let message = format!(
-                "its storage driver is {}, whose root is more than files",
-                info.driver
-            );
-            findings.push(
-                Finding::error("engine-driver", subject, message)
-                    .fix("change to overlay2 first, which makes images anew")
-                    .evidence(json!({"driver": info.driver, "known": DRIVERS})),
-            );
-        }
-        if !matches!(info.swarm.local_node_state.as_str(), "inactive" | "") {
-            let message = format!(
-                "it is part of a swarm ({}), whose state is not moved",
-                info.swarm.local_node_state
-            );
-            findings
-                .push(Finding::error("engine-swarm", subject, message).fix("docker swarm leave"));
-        }
-        let status = info.driver_status.iter().flatten().flatten();
-        if status
-            .into_iter()
-            .any(|word| word.starts_with("io.containerd.snapshotter"))
-            && !Path::new(old).join("containerd/daemon").is_dir()
-        {
-            let message = "its images are in containerd's own root, which does not move with it";
-            findings.push(
-                Finding::warning("engine-containerd-store", subject, message)
-                    .fix("move that too: --engine containerd"),
-            );
-        }
-        if info.live_restore_enabled {
-            let message = "live-restore lets containers outlive the engine: for the move they are ended and started again";
-            findings.push(Finding::info("engine-live-restore", subject, message));
-        }
+        docker(subject, info, old, &mut findings);
     }
     if request.engine == Engine::Containerd {
         tasks(subject, seen, &mut findings)?;
@@ -171,6 +138,44 @@ pub fn engine(
         ));
     }
     Ok(findings)
+}
+
+/// What Docker says of itself.
+fn docker(subject: &str, info: &Info, old: &str, findings: &mut Vec<Finding>) {
+    if !DRIVERS.contains(&info.driver.as_str()) {
+        let message = format!(
+            "its storage driver is {}, whose root is more than files",
+            info.driver
+        );
+        findings.push(
+            Finding::error("engine-driver", subject, message)
+                .fix("change to overlay2 first, which makes images anew")
+                .evidence(json!({"driver": info.driver, "known": DRIVERS})),
+        );
+    }
+    if !matches!(info.swarm.local_node_state.as_str(), "inactive" | "") {
+        let message = format!(
+            "it is part of a swarm ({}), whose state is not moved",
+            info.swarm.local_node_state
+        );
+        findings.push(Finding::error("engine-swarm", subject, message).fix("docker swarm leave"));
+    }
+    let status = info.driver_status.iter().flatten().flatten();
+    if status
+        .into_iter()
+        .any(|word| word.starts_with("io.containerd.snapshotter"))
+        && !Path::new(old).join("containerd/daemon").is_dir()
+    {
+        let message = "its images are in containerd's own root, which does not move with it";
+        findings.push(
+            Finding::warning("engine-containerd-store", subject, message)
+                .fix("move that too: --engine containerd"),
+        );
+    }
+    if info.live_restore_enabled {
+        let message = "live-restore lets containers outlive the engine: for the move they are ended and started again";
+        findings.push(Finding::info("engine-live-restore", subject, message));
+    }
 }
 
 /// containerd alone starts no container again.

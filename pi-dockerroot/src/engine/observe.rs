@@ -102,76 +102,35 @@ fn docker(request: &Request, root: &Root, found: Option<&Found>) -> Result<Resul
         .unwrap_or_default();
     let config = options
         .config
-        .clone()
-        .unwrap_or_else(|| "/etc/docker/daemon.json".to_owned());
-    let text = switch::read(root, &config)?.unwrap_or_default();
-    let key = |key: &str| -> Result<Option<String>> {
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        json_edit::get(&text, key).with_context(|| format!("reading {config}"))
-    };
-    let (data_root, graph) = (key("data-root")?, key("graph")?);
+        .as_deref()
+        .unwrap_or("/etc/docker/daemon.json");
+    let text = switch::read(root, config)?.unwrap_or_default();
     let service = service::find(request.engine, root, request.commands());
-    let ros = match &service {
-        Some(service) if service.manager == "ros" => ros_root()?,
-        _ => None,
+    let is_ros = service
+        .as_ref()
+        .is_some_and(|service| service.manager == "ros");
+    let named = match is_ros {
+        true => Ok(ros_root()),
+        false => docker_root(request, root, &options, config, &text)?,
     };
-    let named: Vec<String> = [
-        data_root
-            .as_ref()
-            .map(|value| format!("{config} says data-root {value}")),
-        graph
-            .as_ref()
-            .map(|value| format!("{config} says graph {value}")),
-        options
-            .root
-            .as_ref()
-            .filter(|_| ros.is_none())
-            .map(|value| format!("a flag on the command line says {value}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if named.len() > 1 {
-        let fix = "take all but one of them out and start the engine again: some versions do not start with two, others let one win silently";
-        return Ok(Err(ambiguous(named.join(", and ")).fix(fix)));
-    }
-    let json = |key: &str| Switch::Json {
-        path: config.clone(),
-        key: key.to_owned(),
+    let (written, switch) = match named {
+        Ok(named) => named,
+        Err(finding) => return Ok(Err(finding)),
     };
-    let (written, switch) = match (data_root, graph, &options.root, ros) {
-        (_, _, _, Some((key, value))) => (value, Switch::Ros { key }),
-        (Some(value), ..) => (value, json("data-root")),
-        (_, Some(value), ..) => (value, json("graph")),
-        (_, _, Some(value), _) if request.how == How::Bind => (value.clone(), Switch::Bind),
-        (_, _, Some(value), _) => match flag_file(root, value)? {
-            Ok(path) => (value.clone(), Switch::Flag { path }),
-            Err(finding) => return Ok(Err(finding)),
-        },
-        _ => (request.engine.default_root().to_owned(), json("data-root")),
+    let switch = match request.how {
+        How::Bind => Switch::Bind,
+        How::Auto => switch,
     };
-    let switch = if request.how == How::Bind {
-        Switch::Bind
-    } else {
-        switch
-    };
-    let running = match found {
-        Some(found) => match ask(found, &options, &text) {
-            Ok(running) => Some(running),
-            Err(error) => {
-                let message = format!(
-                    "it runs (process {}) and does not answer: {error:#}",
-                    found.process.id
-                );
-                let fix = "look at its log; an engine that still starts or hangs is not moved";
-                return Ok(Err(
-                    Finding::error("engine-unreachable", "docker", message).fix(fix)
-                ));
-            }
-        },
-        None => None,
+    let running = found.map(|found| ask(found, &options, &text).map_err(|error| (found, error)));
+    let running = match running.transpose() {
+        Ok(running) => running,
+        Err((found, error)) => {
+            let id = found.process.id;
+            let message = format!("it runs (process {id}) and does not answer: {error:#}");
+            let fix = "look at its log; an engine that still starts or hangs is not moved";
+            let finding = Finding::error("engine-unreachable", "docker", message).fix(fix);
+            return Ok(Err(finding));
+        }
     };
     Ok(Ok(Seen {
         running,
@@ -181,12 +140,59 @@ fn docker(request: &Request, root: &Root, found: Option<&Found>) -> Result<Resul
     }))
 }
 
+/// The root that is configured, and what decides on it.
+fn docker_root(
+    request: &Request,
+    root: &Root,
+    options: &flags::Options,
+    config: &str,
+    text: &str,
+) -> Result<Result<(String, Switch), Finding>> {
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let key = |key| json_edit::get(text, key).with_context(|| format!("reading {config}"));
+    let json = |key: &str| Switch::Json {
+        path: config.to_owned(),
+        key: key.to_owned(),
+    };
+    let mut named = Vec::new();
+    for name in ["data-root", "graph"] {
+        if let Some(value) = key(name)? {
+            named.push((
+                format!("{config} says {name} {value}"),
+                value,
+                Some(json(name)),
+            ));
+        }
+    }
+    if let Some(value) = options.root.clone() {
+        named.push((
+            format!("a flag on the command line says {value}"),
+            value,
+            None,
+        ));
+    }
+    if named.len() > 1 {
+        let words: Vec<String> = named.into_iter().map(|named| named.0).collect();
+        let fix = "take all but one of them out and start the engine again: some versions do not start with two, others let one win silently";
+        return Ok(Err(ambiguous(words.join(", and ")).fix(fix)));
+    }
+    Ok(match named.pop() {
+        None => Ok((request.engine.default_root().to_owned(), json("data-root"))),
+        Some((_, value, Some(switch))) => Ok((value, switch)),
+        // Where it stands is of no matter when the path stays.
+        Some((_, value, None)) if request.how == How::Bind => Ok((value, Switch::Bind)),
+        Some((_, value, None)) => {
+            flag_file(root, &value)?.map(|path| (value, Switch::Flag { path }))
+        }
+    })
+}
+
 fn ambiguous(message: String) -> Finding {
     Finding::error("engine-root-ambiguous", "docker", message)
 }
 
-/// RancherOS' setting: which key, and the root.
-fn ros_root() -> Result<Option<(String, String)>> {
+/// RancherOS' setting: the root, and which key names it.
+fn ros_root() -> (String, Switch) {
     for system in ["rancher", "burmilla"] {
         let key = format!("{system}.docker.graph");
         let Ok(out) = Switch::ros_get(&key).run() else {
@@ -194,14 +200,15 @@ fn ros_root() -> Result<Option<(String, String)>> {
         };
         let value = String::from_utf8_lossy(&out).trim().to_owned();
         if value.starts_with('/') {
-            return Ok(Some((key, value)));
+            return (value, Switch::Ros { key });
         }
     }
     // Where it is not set the system's own default holds.
-    Ok(Some((
-        "rancher.docker.graph".to_owned(),
+    let key = "rancher.docker.graph".to_owned();
+    (
         Engine::Docker.default_root().to_owned(),
-    )))
+        Switch::Ros { key },
+    )
 }
 
 /// The one file in which a flag names the root.

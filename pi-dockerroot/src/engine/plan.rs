@@ -73,6 +73,11 @@ pub fn drop_in(engine: Engine) -> String {
     format!("/etc/systemd/system/{unit}.d/pi-dockerroot.conf")
 }
 
+/// Its content. A `%` begins a specifier (systemd.unit(5)).
+pub fn drop_in_text(new: &str) -> String {
+    format!("[Unit]\nRequiresMountsFor={}\n", new.replace('%', "%%"))
+}
+
 /// How long a service manager may take: it waits for the containers, each of which has 10 s.
 const SERVICE_LIMIT_S: u64 = 180;
 
@@ -121,94 +126,100 @@ fn service(id: &str, argv: &[String], undo: &[String], why: &str) -> Step {
 
 /// The steps, in their order.
 fn steps(state: &State) -> Vec<Step> {
+    let mut steps = beside(state);
+    steps.extend(standstill(state));
+    steps.extend(after(state));
+    steps
+}
+
+/// Whether anything is copied.
+fn copies(state: &State) -> bool {
+    state.direction != Direction::BackWithout
+}
+
+/// Whether the old root is put away before the new one is mounted on its path.
+fn covers(state: &State) -> bool {
+    state.switch == Switch::Bind && state.direction == Direction::Forward
+}
+
+/// Beside the running engine.
+fn beside(state: &State) -> Vec<Step> {
+    let target = state.target();
+    let why = "what is changed is written down first, so that it can be taken back";
+    let mut steps = vec![own("remember", state.source(), why)];
+    if state.direction == Direction::Forward && state.mount_point {
+        let why = "the bare folder beneath the mount becomes immutable: without its file system the engine fails loudly instead of filling this disk";
+        steps.push(own("guard", target, why));
+    }
+    if !copies(state) {
+        return steps;
+    }
+    if state.put_away {
+        let why = "what an earlier move put away there is taken into its place: most of it is still right";
+        steps.push(own("take-back", target, why));
+    }
+    let why = "while the engine runs; what changes meanwhile the second pass brings";
+    steps.push(copy("copy", state, why));
+    let why = "the copy is read back from its disk while the engine still runs";
+    steps.push(own("compare-content", target, why));
+    steps
+}
+
+/// While nothing runs.
+fn standstill(state: &State) -> Vec<Step> {
     let (source, target) = (state.source(), state.target());
-    let copies = state.direction != Direction::BackWithout;
-    let forward = state.direction == Direction::Forward;
-    let bind = state.switch == Switch::Bind;
-    let (stop, start) = (&state.service.stop, &state.service.start);
-    let mut steps = vec![own(
-        "remember",
-        source,
-        "what is changed is written down first, so that it can be taken back",
-    )];
-    if forward && state.mount_point {
-        steps.push(own("guard", target, "the bare folder beneath the mount becomes immutable: without its file system the engine fails loudly instead of filling this disk"));
-    }
-    if state.put_away && copies {
-        steps.push(own("take-back", target, "what an earlier move put away there is taken into its place: most of it is still right"));
-    }
-    if copies {
-        steps.push(copy(
-            "copy",
-            state,
-            "while the engine runs; what changes meanwhile the second pass brings",
-        ));
-        steps.push(own(
-            "compare-content",
-            target,
-            "every byte of the copy is read back from its disk while the engine still runs",
-        ));
-    }
-    steps.push(service(
+    let why = "the engine and what would start it again on demand; from here on nothing runs";
+    let mut steps = vec![service(
         "stop",
-        stop,
-        start,
-        "the engine and what would start it again on demand; from here on nothing runs",
-    ));
-    steps.push(own(
-        "release",
-        source,
-        "containers that outlived the engine are ended, mounts below its root taken away",
-    ));
-    if copies {
-        steps.push(copy(
-            "second-pass",
-            state,
-            "everything that changed since; then the whole copy is compared",
-        ));
-        if state.engine == Engine::Docker && !bind {
-            steps.push(own(
-                "rewrite-paths",
-                target,
-                "Docker before 26.0 keeps absolute paths in the records of containers",
-            ));
-        }
-    }
-    if state.put_away && !copies {
+        &state.service.stop,
+        &state.service.start,
+        why,
+    )];
+    let why = "containers that outlived the engine are ended, mounts below its root taken away";
+    steps.push(own("release", source, why));
+    if copies(state) {
+        let why = "everything that changed since; then the whole copy is compared";
+        steps.push(copy("second-pass", state, why));
+    } else if state.put_away {
         steps.push(own(
             "take-back",
             target,
             "the old root is taken into its place",
         ));
     }
-    if bind && forward {
-        steps.push(own("put-away", source, "the old root's content goes into a folder beside the mount that covers it, and the folder becomes immutable"));
+    if copies(state) && state.engine == Engine::Docker && state.switch != Switch::Bind {
+        let why = "Docker before 26.0 keeps absolute paths in the records of containers";
+        steps.push(own("rewrite-paths", target, why));
     }
-    steps.push(own("switch", target, match state.switch {
+    if covers(state) {
+        let why = "the old root's content goes into a folder beneath the mount that will cover it, and the root becomes immutable";
+        steps.push(own("put-away", source, why));
+    }
+    let why = match state.switch {
         Switch::Json { .. } => "daemon.json names the root; its other keys stay as they are",
-        Switch::Flag { .. } => "the root stands in a flag, and a second place for it would keep the engine from starting or be ignored",
+        Switch::Flag { .. } => {
+            "the root stands in a flag, and a second place for it would keep the engine from starting or be ignored"
+        }
         Switch::Ros { .. } => "the system's configuration names the root",
-        Switch::Bind => "the root stays where it is for the engine, and what is mounted there changes",
-    }));
+        Switch::Bind => "the path stays as it is for the engine, and what is mounted there changes",
+    };
+    steps.push(own("switch", target, why));
     steps.extend(order(state));
+    let (start, stop) = (&state.service.start, &state.service.stop);
     steps.push(service("start", start, stop, "the engine on its root"));
-    steps.push(own(
-        "compare",
-        target,
-        "containers, images and volumes are the same as before, and what ran runs",
-    ));
-    if !(bind && forward) {
-        steps.push(own(
-            "put-away",
-            source,
-            "kept until --finish, in a folder of its own, where no engine finds it",
-        ));
+    steps
+}
+
+/// The engine runs again.
+fn after(state: &State) -> Vec<Step> {
+    let why = "containers, images and volumes are the same as before, and what ran runs";
+    let mut steps = vec![own("compare", state.target(), why)];
+    if !covers(state) {
+        let why = "kept until --finish, in a folder of its own, where no engine finds it";
+        steps.push(own("put-away", state.source(), why));
     }
-    steps.push(own(
-        "settle",
-        target,
-        "from here on the move can be finished or rolled back",
-    ));
+    let why = "from here on the move can be finished or rolled back";
+    steps.push(own("settle", state.target(), why));
     steps
 }
 
@@ -219,10 +230,7 @@ fn order(state: &State) -> Vec<Step> {
     }
     let path = drop_in(state.engine);
     let write = if state.direction == Direction::Forward {
-        let content = format!(
-            "[Unit]\nRequiresMountsFor={}\n",
-            state.new.replace('%', "%%")
-        );
+        let content = drop_in_text(&state.new);
         let check = Check::File {
             path: path.clone(),
             sha256: sha256(content.as_bytes()),

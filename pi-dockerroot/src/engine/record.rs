@@ -37,6 +37,9 @@ pub struct Record {
     pub before: Option<String>,
     /// How far it is.
     pub stage: Stage,
+    /// Whether a rollback with a copy was begun: the old root is then not as it was left any more.
+    #[serde(default)]
+    pub overwritten: bool,
     /// What the engine had right before it was stopped.
     pub inventory: Option<Inventory>,
 }

@@ -161,14 +161,12 @@ impl Acting<'_> {
                     self.state.switch.set(self.root, old, new)?
                 }
             }
-            let drop_in = super::plan::drop_in(self.state.engine);
-            if self.state.service.manager == "systemd" && self.state.direction == Direction::Forward
-            {
-                self.root.remove(Path::new(&drop_in))?;
-                run(&["systemctl".to_owned(), "daemon-reload".to_owned()])?;
-            }
+            self.order_back()?;
         }
         guard::restore(self.source()?.folder())?;
+        if self.state.direction != Direction::Forward && self.state.put_away {
+            guard::retire(self.target()?.folder())?;
+        }
         if !self.runs()? {
             self.start(&start)?;
         }
@@ -176,6 +174,23 @@ impl Acting<'_> {
             live.revive(&self.inventory(), self.root)?;
         }
         Ok(())
+    }
+}
+
+impl Acting<'_> {
+    /// systemd waits for the root that is in use again, and for no other.
+    fn order_back(&self) -> Result<()> {
+        if self.state.service.manager != "systemd" {
+            return Ok(());
+        }
+        let drop_in = super::plan::drop_in(self.state.engine);
+        if self.state.direction == Direction::Forward {
+            self.root.remove(Path::new(&drop_in))?;
+        } else {
+            let text = super::plan::drop_in_text(&self.state.new);
+            super::switch::write(self.root, &drop_in, &text)?;
+        }
+        run(&["systemctl".to_owned(), "daemon-reload".to_owned()])
     }
 }
 
