@@ -378,7 +378,7 @@ impl Draft<'_> {
             &self.volumes,
         ));
         self.findings
-            .extend(pool(&request.observed, peers, &self.site));
+            .extend(pool(&request.observed, peers, &self.site, &self.volumes));
         self.ratios();
         let storage = self.inventory.storage.as_ref();
         if storage.is_some_and(|storage| storage.heketi) || request.heketi {
@@ -648,7 +648,7 @@ fn distinct_nodes(site: &Site, sticks: &[usize]) -> usize {
 }
 
 /// What a pool shows of itself: cloned peers, and fewer than there should be.
-fn pool(observed: &Observed, peers: &[usize], site: &Site) -> Vec<Finding> {
+fn pool(observed: &Observed, peers: &[usize], site: &Site, volumes: &[Volume]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(seen) = &observed.peers else {
         return findings;
@@ -668,15 +668,21 @@ fn pool(observed: &Observed, peers: &[usize], site: &Site) -> Vec<Finding> {
             );
         }
     }
-    let brickless = seen.len().saturating_sub(peers.len());
-    if brickless > 0 {
+    let bricks: Vec<usize> = volumes
+        .iter()
+        .flat_map(|volume| volume.nodes(site))
+        .collect();
+    let brickless: Vec<&str> = peers
+        .iter()
+        .filter(|peer| !bricks.contains(peer))
+        .map(|peer| site.nodes[*peer].name.as_str())
+        .collect();
+    if !brickless.is_empty() {
+        let message = "peers that hold no brick of these volumes: a server quorum counts them too";
         findings.push(Finding::info(
             "gluster-more-peers",
-            site.cluster.as_str(),
-            format!(
-                "the pool has {} peers, of which {brickless} hold no brick of these volumes",
-                seen.len()
-            ),
+            refuse::list(&brickless),
+            message,
         ));
     }
     findings
