@@ -2,51 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use cluster_tests::program::{Outcome, Program};
+mod common;
+
+use cluster_tests::program::Program;
+use common::{run, volume, with};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-fn run(arguments: &[&str], input: &Value) -> Outcome {
-    let program = Program::new(env!("CARGO_BIN_EXE_gluster-plan"));
-    program
-        .args(arguments)
-        .input(input.to_string())
-        .run()
-        .unwrap()
-}
-
 fn example() -> Value {
     serde_json::from_str(cluster::EXAMPLE).unwrap()
-}
-
-/// The reference cluster with values set; `null` takes one away.
-fn with(changes: &[(&str, Value)]) -> Value {
-    let mut document = example();
-    for (pointer, value) in changes {
-        let (parent, field) = pointer.rsplit_once('/').unwrap();
-        let parent = document
-            .pointer_mut(parent)
-            .unwrap()
-            .as_object_mut()
-            .unwrap();
-        match value {
-            Value::Null => drop(parent.remove(field)),
-            value => drop(parent.insert(field.to_owned(), value.clone())),
-        }
-    }
-    document
-}
-
-fn volume(fields: Value) -> Value {
-    let mut all = json!({"name": "gv0"});
-    all.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
-    with(&[
-        ("/storage/volumes", json!([all])),
-        ("/storage/heketi", Value::Null),
-    ])
 }
 
 fn answer(arguments: &[&str], input: &Value) -> Value {

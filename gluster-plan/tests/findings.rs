@@ -2,45 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use cluster_tests::program::{Outcome, Program};
+mod common;
+
+use cluster_tests::program::Outcome;
+use common::{run, volume, with};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-fn run(arguments: &[&str], input: &Value) -> Outcome {
-    let program = Program::new(env!("CARGO_BIN_EXE_gluster-plan"));
-    program
-        .args(arguments)
-        .input(input.to_string())
-        .run()
-        .unwrap()
-}
-
-/// The reference cluster with values set; `null` takes one away.
-fn with(changes: &[(&str, Value)]) -> Value {
-    let mut document: Value = serde_json::from_str(cluster::EXAMPLE).unwrap();
-    for (pointer, value) in changes {
-        let (parent, field) = pointer.rsplit_once('/').unwrap();
-        let parent = document
-            .pointer_mut(parent)
-            .unwrap()
-            .as_object_mut()
-            .unwrap();
-        match value {
-            Value::Null => drop(parent.remove(field)),
-            value => drop(parent.insert(field.to_owned(), value.clone())),
-        }
-    }
-    document
-}
-
-/// One volume with these fields.
-fn volume(fields: Value) -> Value {
-    let mut all = json!({"name": "gv0"});
-    all.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
-    with(&[("/storage/volumes", json!([all]))])
-}
 
 fn observed(node: usize, fields: Value) -> Value {
     with(&[(&format!("/nodes/{node}/observed"), fields)])
