@@ -59,10 +59,11 @@ pub fn plan(site: Site, inventory: &Inventory, request: &Request) -> (Answer, Ve
             .iter()
             .flatten()
             .find(|found| found.name == volume.name.as_str());
-        if found.is_none() {
-            new_volumes.push(draft.volumes.len());
-        }
+        let before = draft.volumes.len();
         draft.volume(index, found, added, request.change.is_some());
+        if found.is_none() && draft.volumes.len() > before {
+            new_volumes.push(before);
+        }
     }
     draft.adopt(&request.observed);
     if draft.volumes.is_empty() {

@@ -504,6 +504,58 @@ fn what_is_there_is_not_done_again() {
     );
 }
 
+/// Names that a shell, XML and fstab would take apart.
+#[test]
+fn hostile_names_stay_what_they_are() {
+    let mount = "/mnt/a 'b' $(c)\\&<d>\"";
+    let device = "/dev/disk/by-id/x'&<\"y $(z)";
+    let document = with(&[
+        ("/storage/volumes/0/mount", json!(mount)),
+        ("/storage/volumes/0/provisioner", json!("local-path")),
+        ("/nodes/0/usb/0/device", json!(device)),
+        ("/nodes/0/os", json!("debian")),
+    ]);
+    let svg = run(&["-f", "svg"], &document).text();
+    let picture = roxmltree::Document::parse(&svg).unwrap();
+    let texts: Vec<&str> = picture
+        .descendants()
+        .filter_map(|node| node.text())
+        .collect();
+    assert!(texts.iter().any(|text| text.contains(mount)), "{texts:?}");
+    assert!(texts.contains(&"Gluster volumes of cloud-at-home"));
+    for arguments in [&["-f", "sh"][..], &["-f", "sh", "--node", "pi1"]] {
+        let text = run(arguments, &document).text();
+        let check = Program::new("sh").args(["-n"]).input(text).run().unwrap();
+        assert_eq!(check.code, Some(0), "{}", check.stderr);
+    }
+    let steps = answer(&[], &document)["steps"].clone();
+    let lines = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["node"] == "pi1");
+    let fstab: Vec<&str> = lines
+        .filter(|step| step["action"]["path"] == "/etc/fstab")
+        .map(|step| step["action"]["line"].as_str().unwrap())
+        .collect();
+    assert!(
+        fstab.iter().all(|line| line.split(' ').count() == 6),
+        "{fstab:?}"
+    );
+    // What the helper pod runs reads its own words back: the volume is not mounted here.
+    let yaml = run(&["-f", "k8s"], &document).text();
+    let setup = yaml
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("\"setup\": "))
+        .unwrap();
+    let setup: String = serde_json::from_str(setup).unwrap();
+    let refused = Program::new("sh").args(["-c", &setup]).run().unwrap();
+    assert_eq!(
+        (refused.code, refused.stderr.as_str()),
+        (Some(1), "the volume is not mounted here\n")
+    );
+}
+
 #[test]
 fn files_are_what_they_were() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
