@@ -263,7 +263,7 @@ def survivors(name, sets=None):
             for node in lost:
                 stop(node)
             time.sleep(1)
-            tag = "-".join([name, *left])
+            tag = "-".join([name.replace(" ", "-"), *left])
             seen = use("client", mount, tag)
             for node in lost:
                 start(node)
