@@ -164,6 +164,56 @@ pub(crate) fn fill(planned: &mut Planned, volume: &Volume) {
         .push(gluster::healed(&volume.name, bricks, HEAL_LIMIT_S));
 }
 
+/// A brick on each node that joins; what speaks against one is a finding.
+fn new_bricks(planned: &mut Planned, site: &Site, volume: &Volume, nodes: &[usize]) -> Vec<Brick> {
+    let present = volume.nodes(site);
+    let mut new = Vec::new();
+    for node in nodes {
+        let name = &site.nodes[*node].name;
+        let stick = (0..site.sticks.len()).find(|stick| {
+            site.sticks[*stick].node == *node && site.sticks[*stick].device.is_some()
+        });
+        match stick {
+            _ if present.contains(node) => planned.refuse(
+                "gluster-same-node",
+                name,
+                format!("{name} holds a brick of {} already", volume.name),
+                "add a node that holds none",
+            ),
+            None => planned.refuse(
+                "gluster-too-few-bricks",
+                name,
+                format!("{name} has no stick for a brick"),
+                "give it one: nodes[].usb with use: brick",
+            ),
+            Some(stick) => new.push(Brick {
+                stick,
+                path: format!("{}/{}", site.sticks[stick].mount, volume.name),
+                arbiter: false,
+            }),
+        }
+    }
+    new
+}
+
+/// Gives a volume more copies, or more sets; `None` where the bricks make neither.
+fn enlarge(volume: &mut Volume, new: &[Brick], more_copies: bool) -> Option<bool> {
+    if volume.arbiter {
+        return None;
+    }
+    if volume.sets.len() == 1 && more_copies {
+        volume.replica += new.len();
+        volume.sets[0].extend(new.iter().cloned());
+        return Some(true);
+    }
+    let sets = new.chunks(volume.replica).map(<[Brick]>::to_vec);
+    if !new.len().is_multiple_of(volume.replica) {
+        return None;
+    }
+    volume.sets.extend(sets);
+    Some(false)
+}
+
 /// Plans bricks on nodes that join: more copies where a volume has one set, more sets where there are enough of them.
 pub fn add(
     site: &Site,
@@ -174,48 +224,20 @@ pub fn add(
 ) -> Planned {
     let mut planned = Planned::default();
     let before = volume.clone();
-    let mut new = Vec::new();
-    for node in nodes {
-        let stick = (0..site.sticks.len()).find(|stick| {
-            site.sticks[*stick].node == *node && site.sticks[*stick].device.is_some()
-        });
-        let Some(stick) = stick else {
-            let name = &site.nodes[*node].name;
-            planned.refuse(
-                "gluster-too-few-bricks",
-                name,
-                format!("{name} has no stick for a brick"),
-                "give it one: nodes[].usb with use: brick",
-            );
-            return planned;
-        };
-        new.push(Brick {
-            stick,
-            path: format!("{}/{}", site.sticks[stick].mount, volume.name),
-            arbiter: false,
-        });
-    }
-    let grows = !volume.arbiter && volume.sets.len() == 1 && more_copies;
-    if grows {
-        volume.replica += new.len();
-        volume.sets[0].extend(new.iter().cloned());
-    } else if !volume.arbiter && new.len().is_multiple_of(volume.replica) {
-        volume
-            .sets
-            .extend(new.chunks(volume.replica).map(<[Brick]>::to_vec));
-    } else {
-        planned.refuse(
-            "gluster-brick-count",
-            &volume.name,
-            format!(
-                "{} new bricks make no whole set of {}",
-                new.len(),
-                volume.replica
-            ),
-            "add as many nodes as a set has bricks",
-        );
+    let new = new_bricks(&mut planned, site, volume, nodes);
+    if !planned.findings.is_empty() {
         return planned;
     }
+    let Some(grows) = enlarge(volume, &new, more_copies) else {
+        let message = format!(
+            "{} new bricks make no whole set of {}",
+            new.len(),
+            volume.replica
+        );
+        let fix = "add as many nodes as a set has bricks";
+        planned.refuse("gluster-brick-count", &volume.name, message, fix);
+        return planned;
+    };
     planned.nodes = nodes.to_vec();
     let look = Look {
         volume: &before,

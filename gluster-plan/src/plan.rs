@@ -291,7 +291,9 @@ impl Draft<'_> {
                     })
                     .collect::<Vec<_>>(),
             );
-            all.nodes = nodes.to_vec();
+            if !planned.nodes.is_empty() {
+                all.nodes = planned.nodes;
+            }
             all.stages.extend(planned.stages);
             all.findings.extend(planned.findings);
         }

@@ -591,3 +591,16 @@ fn files_are_what_they_were() {
         );
     }
 }
+
+#[test]
+fn a_node_joins_once() {
+    let files = [golden("info.xml"), golden("pool.xml")].map(|path| format!("--observed={path}"));
+    let joined = answer(&[&files[0], &files[1], "--add", "pi4"], &lab(4));
+    assert_eq!(joined["findings"][0]["id"], "gluster-same-node");
+    assert_eq!(
+        joined["steps"].as_array().unwrap().len(),
+        0,
+        "{}",
+        joined["steps"]
+    );
+}
