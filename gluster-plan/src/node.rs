@@ -149,6 +149,9 @@ fn packages(server: bool, nfs: Option<Nfs>) -> Step {
 
 /// Lines of /etc/hosts, where the document knows addresses: bricks are known by names, and no name server travels along.
 fn hosts(site: &Site, volumes: &[Volume], own: usize) -> Vec<Step> {
+    if site.nodes.len() > MOST_HOSTS {
+        return Vec::new();
+    }
     let mut nodes: Vec<usize> = volumes
         .iter()
         .flat_map(|volume| volume.nodes(site))
@@ -156,9 +159,6 @@ fn hosts(site: &Site, volumes: &[Volume], own: usize) -> Vec<Step> {
     nodes.push(own);
     nodes.sort_unstable();
     nodes.dedup();
-    if nodes.len() > MOST_HOSTS {
-        return Vec::new();
-    }
     let known = nodes.into_iter().filter_map(|node| {
         let node = &site.nodes[node];
         Some((format!("{} {}", node.address?, node.name), &node.name))
