@@ -52,7 +52,7 @@ impl Draft<'_> {
         }
         if !added.is_empty() {
             // Without what joins there may be fewer copies than the document asks for in the end.
-            let nodes = distinct_nodes(&self.site, &placed);
+            let nodes = self.site.nodes_of(&placed).len();
             volume.replica = volume.replica.min(nodes.max(1));
         }
         let bound = self.place(&mut volume, given, &placed);
@@ -117,7 +117,7 @@ impl Draft<'_> {
         volume.sets = place::bricks(&self.site, volume, &placement);
         let name = &volume.name;
         if placement.sets.is_empty() {
-            let nodes = distinct_nodes(&self.site, offered);
+            let nodes = self.site.nodes_of(offered).len();
             let message = format!(
                 "{} bricks of a set want {} nodes with a stick, and {nodes} have one: two bricks of a set on one node are lost together",
                 volume.replica, volume.replica
@@ -300,14 +300,4 @@ impl Draft<'_> {
         }
         peers
     }
-}
-
-fn distinct_nodes(site: &Site, sticks: &[usize]) -> usize {
-    let mut nodes: Vec<usize> = sticks
-        .iter()
-        .map(|stick| site.sticks[*stick].node)
-        .collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes.len()
 }
