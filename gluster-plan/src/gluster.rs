@@ -326,24 +326,28 @@ pub fn add(after: &Volume, site: &Site, new: &[&Brick], more_copies: bool) -> St
     )
 }
 
+/// Passes where a rebalance ended on every node.
+const REBALANCED: &str = r#"gluster volume rebalance "$1" status | awk '
+/in progress/ { busy = 1 }
+/completed/ { done = 1 }
+END { if (done && !busy) print "done" }'"#;
+
 /// Moves files to sets that were added.
 pub fn rebalance(volume: &str) -> [Step; 2] {
-    let status = |text: &str| Check::Output {
-        argv: argv(&["gluster", "volume", "rebalance", volume, "status"]),
-        text: text.to_owned(),
-    };
     let start = Step::new(
         format!("rebalance-{volume}"),
         "files move to the new set; until then it only takes new ones",
         gluster(&["volume", "rebalance", volume, "start"], 120),
-        status("Rebalanced-files"),
+        Check::Output {
+            argv: argv(&["gluster", "volume", "rebalance", volume, "status"]),
+            text: "Rebalanced-files".to_owned(),
+        },
     );
-    let wait = Action::WaitFor { limit_s: 86_400 };
     let done = Step::new(
         format!("rebalanced-{volume}"),
         "all files are where they belong",
-        wait,
-        status("completed"),
+        Action::WaitFor { limit_s: 86_400 },
+        line(&["sh", "-c", REBALANCED, "rebalanced", volume], "done"),
     );
     [start, done.harmless()]
 }

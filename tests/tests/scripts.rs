@@ -114,6 +114,28 @@ fn secrets_are_made_once_for_their_owner_and_go_into_each_nodes_folder() {
 }
 
 #[test]
+fn three_copies_come_with_heketis_topology_and_four_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let topology = folder.path().join("out/heketi/topology.json");
+    let three = EXAMPLE.replace("\"replica\": 4", "\"replica\": 3");
+    assert_ne!(three, EXAMPLE);
+    std::fs::write(folder.path().join("three.json"), three).unwrap();
+    for (input, there) in [("three.json", true), ("", false)] {
+        let command = format!("$TOP/scripts/plan-cluster {input}");
+        let outcome = bash(folder.path(), &command);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_eq!(topology.is_file(), there, "{}", outcome.text());
+        for path in [
+            "gluster/gluster.sh",
+            "kubernetes/gluster.yaml",
+            "nodes/pi1/gluster.sh",
+        ] {
+            assert!(folder.path().join("out").join(path).is_file(), "{path}");
+        }
+    }
+}
+
+#[test]
 fn planning_again_keeps_what_is_not_ours_and_takes_away_what_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join("plan").join(name);
