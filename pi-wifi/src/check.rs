@@ -117,10 +117,11 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
     if let Some(driver) = &report.driver {
         report.parameters = parameters(root, driver);
     }
-    report.firmware = report
-        .kernel
-        .iter()
-        .find_map(|line| line.text.split_once("Firmware: ").map(|(_, rest)| rest.trim().to_owned()));
+    report.firmware = report.kernel.iter().find_map(|line| {
+        line.text
+            .split_once("Firmware: ")
+            .map(|(_, rest)| rest.trim().to_owned())
+    });
     report.meanings = meanings(&report);
     Ok(report)
 }
@@ -188,35 +189,65 @@ fn meanings(report: &Report) -> BTreeMap<&'static str, String> {
         meanings.insert(field, text.to_owned());
     };
     if !report.present {
-        say("present", match report.interfaces.is_empty() {
-            true => "no wireless interface: no radio, no driver, or no firmware for it",
-            false => "another wireless interface is there: name it with --interface",
-        });
+        say(
+            "present",
+            match report.interfaces.is_empty() {
+                true => "no wireless interface: no radio, no driver, or no firmware for it",
+                false => "another wireless interface is there: name it with --interface",
+            },
+        );
         return meanings;
     }
-    say("power_save", match report.power_save {
-        Some(true) => "the radio sleeps between beacons: answers take up to 100 ms longer, and links of Pis drop",
-        Some(false) => "the radio stays awake, as a server's should",
-        None => "the driver does not say",
-    });
-    say("country", match report.country.as_deref() {
-        None | Some("00") => "no country: only what is allowed everywhere, and 5 GHz mostly passive",
-        Some("99") => "the radio's rules fit no single country",
-        Some(_) => "these rules hold",
-    });
-    say("sae", match report.sae {
-        Some(true) => "driver and firmware can do WPA3",
-        _ => "WPA3 cannot be used: write \"security\": \"wpa2\"",
-    });
-    say("link", match &report.link {
-        Some(link) if link.signal_dbm.is_some_and(|dbm| dbm < -75) => "connected, and weak: below -75 dBm packets are lost",
-        Some(_) => "connected",
-        None => "not connected",
-    });
+    say(
+        "power_save",
+        match report.power_save {
+            Some(true) => {
+                "the radio sleeps between beacons: answers take up to 100 ms longer, and links of Pis drop"
+            }
+            Some(false) => "the radio stays awake, as a server's should",
+            None => "the driver does not say",
+        },
+    );
+    say(
+        "country",
+        match report.country.as_deref() {
+            None | Some("00") => {
+                "no country: only what is allowed everywhere, and 5 GHz mostly passive"
+            }
+            Some("99") => "the radio's rules fit no single country",
+            Some(_) => "these rules hold",
+        },
+    );
+    say(
+        "sae",
+        match report.sae {
+            Some(true) => "driver and firmware can do WPA3",
+            _ => "WPA3 cannot be used: write \"security\": \"wpa2\"",
+        },
+    );
+    say(
+        "link",
+        match &report.link {
+            Some(link) if link.signal_dbm.is_some_and(|dbm| dbm < -75) => {
+                "connected, and weak: below -75 dBm packets are lost"
+            }
+            Some(_) => "connected",
+            None => "not connected",
+        },
+    );
     if report.driver.as_deref() == Some("brcmfmac") {
-        say("parameters", "roamoff=1 keeps the firmware from roaming by itself; feature_disable with bit 25 (0x2000000) keeps it from SAE that it cannot do");
+        say(
+            "parameters",
+            "roamoff=1 keeps the firmware from roaming by itself; feature_disable with bit 25 (0x2000000) keeps it from SAE that it cannot do",
+        );
     }
-    say("owner", &format!("{} configures it: changes go through that", report.owner.name));
+    say(
+        "owner",
+        &format!(
+            "{} configures it: changes go through that",
+            report.owner.name
+        ),
+    );
     meanings
 }
 
@@ -226,7 +257,11 @@ pub fn findings(report: &Report, interface: &str) -> Vec<Finding> {
         return vec![absent(report, interface)];
     }
     let mut findings = Vec::new();
-    for switch in report.rfkill.iter().filter(|switch| switch.soft || switch.hard) {
+    for switch in report
+        .rfkill
+        .iter()
+        .filter(|switch| switch.soft || switch.hard)
+    {
         let (how, fix) = match switch.hard {
             true => ("a switch on the machine", "turn it on"),
             false => ("software", "rfkill unblock wifi, or --apply with a country"),
@@ -236,29 +271,51 @@ pub fn findings(report: &Report, interface: &str) -> Vec<Finding> {
     }
     if matches!(report.country.as_deref(), None | Some("00")) {
         let message = "the kernel knows no country: channels are missing, and power is low";
-        findings.push(Finding::warning("wifi-country-unset", interface, message).fix("name the country in the document and --apply"));
+        findings.push(
+            Finding::warning("wifi-country-unset", interface, message)
+                .fix("name the country in the document and --apply"),
+        );
     }
     if report.power_save == Some(true) {
         let message = "power save is on: answers take longer, and links of Pis drop";
-        findings.push(Finding::warning("wifi-power-save-on", interface, message).fix(format!("iw dev {interface} set power_save off, or --apply, which makes it last")));
+        findings.push(
+            Finding::warning("wifi-power-save-on", interface, message).fix(format!(
+                "iw dev {interface} set power_save off, or --apply, which makes it last"
+            )),
+        );
     }
     if report.owner.several {
         let message = "two wpa_supplicants have one interface: each ends the other's link";
-        findings.push(Finding::error("wifi-two-supplicants", interface, message).fix("stop the one that was started by hand"));
+        findings.push(
+            Finding::error("wifi-two-supplicants", interface, message)
+                .fix("stop the one that was started by hand"),
+        );
     }
     if report.link.is_none() {
-        findings.push(Finding::warning("wifi-not-connected", interface, "it is in no network"));
+        findings.push(Finding::warning(
+            "wifi-not-connected",
+            interface,
+            "it is in no network",
+        ));
     } else if report.addresses.is_empty() {
-        findings.push(Finding::warning("wifi-no-address", interface, "it is in a network and has no address there"));
+        findings.push(Finding::warning(
+            "wifi-no-address",
+            interface,
+            "it is in a network and has no address there",
+        ));
     }
-    let trouble = report.kernel.iter().filter_map(|line| Some((line, line.meaning?)));
+    let trouble = report
+        .kernel
+        .iter()
+        .filter_map(|line| Some((line, line.meaning?)));
     let mut counts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (line, meaning) in trouble {
         counts.entry(meaning).or_default().push(&line.text);
     }
     findings.extend(counts.into_iter().map(|(meaning, lines)| {
         let message = format!("the kernel said so {} times: {meaning}", lines.len());
-        Finding::warning("wifi-kernel-trouble", interface, message).evidence(json!({ "lines": lines }))
+        Finding::warning("wifi-kernel-trouble", interface, message)
+            .evidence(json!({ "lines": lines }))
     }));
     findings
 }
@@ -283,24 +340,35 @@ impl Report {
     pub fn text(&self) -> String {
         let mut rows: Vec<(&str, String)> = Vec::new();
         let link = self.link.as_ref().map(|link| {
-            let name = link.ssid.as_ref().map_or(format!("0x{}", link.ssid_hex), |s| format!("{s:?}"));
-            let signal = link.signal_dbm.map_or(String::new(), |dbm| format!(", {dbm} dBm"));
+            let name = link
+                .ssid
+                .as_ref()
+                .map_or(format!("0x{}", link.ssid_hex), |s| format!("{s:?}"));
+            let signal = link
+                .signal_dbm
+                .map_or(String::new(), |dbm| format!(", {dbm} dBm"));
             format!("{name} by {}{signal}", link.bssid)
         });
-        let or = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
+        let or =
+            |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
         rows.push(("owner", self.owner.name.to_owned()));
         rows.push(("driver", or(&self.driver, "none")));
         rows.push(("firmware", or(&self.firmware, "not known")));
         rows.push(("country", or(&self.country, "none")));
-        rows.push(("power save", match self.power_save {
-            Some(true) => "on".to_owned(),
-            Some(false) => "off".to_owned(),
-            None => "not known".to_owned(),
-        }));
+        rows.push((
+            "power save",
+            match self.power_save {
+                Some(true) => "on".to_owned(),
+                Some(false) => "off".to_owned(),
+                None => "not known".to_owned(),
+            },
+        ));
         rows.push(("link", or(&link, "none")));
         let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
         rows.push(("addresses", addresses.join(" ")));
-        let rows = rows.iter().map(|(name, value)| format!("  {name:<11} {}\n", escape_controls(value)));
+        let rows = rows
+            .iter()
+            .map(|(name, value)| format!("  {name:<11} {}\n", escape_controls(value)));
         rows.collect()
     }
 }

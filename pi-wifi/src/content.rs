@@ -69,9 +69,8 @@ impl Content {
         let mut content = Self::default();
         let mut rest = text;
         loop {
-            let marks = (0..networks).flat_map(|n| {
-                [Form::KeyHex, Form::PhraseHex].map(|form| (n, form, mark(n, form)))
-            });
+            let marks = (0..networks)
+                .flat_map(|n| [Form::KeyHex, Form::PhraseHex].map(|form| (n, form, mark(n, form))));
             let first = marks
                 .filter_map(|(n, form, mark)| Some((rest.find(&mark)?, n, form, mark.len())))
                 .min_by_key(|found| found.0);
@@ -87,7 +86,9 @@ impl Content {
 
     /// Whether there is a secret in it.
     pub fn is_secret(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Secret(..)))
+        self.0
+            .iter()
+            .any(|piece| matches!(piece, Piece::Secret(..)))
     }
 
     /// With `<redacted>` for each secret.
@@ -199,7 +200,10 @@ mod tests {
 
     #[test]
     fn text_is_escaped_as_its_readers_read_it() {
-        assert_eq!(yaml("a\"\\é\u{7f}\u{1f980}"), r#""a\"\\\xe9\x7f\U0001f980""#);
+        assert_eq!(
+            yaml("a\"\\é\u{7f}\u{1f980}"),
+            r#""a\"\\\xe9\x7f\U0001f980""#
+        );
         assert_eq!(keyfile("  a \\ "), r"\s\sa \\ ");
     }
 
@@ -208,10 +212,7 @@ mod tests {
         let text = format!("a{}b{}c", mark(1, Form::KeyHex), mark(0, Form::PhraseHex));
         let content = Content::unmark(&text, 2);
         assert_eq!(content.shown(), "a<redacted>b<redacted>c");
-        assert_eq!(
-            content.pieces()[1],
-            Piece::Secret(1, Form::KeyHex)
-        );
+        assert_eq!(content.pieces()[1], Piece::Secret(1, Form::KeyHex));
         assert!(content.is_secret() && !Content::plain("x").is_secret());
     }
 }

@@ -100,7 +100,9 @@ impl Job<'_> {
             let name = self.name(node);
             let request = wish::request(self.cli, self.inventory, self.wifi, node, self.networks);
             let (answer, files, findings) = self.plan(&name, request);
-            if answer.ok && let Some(request) = &answer.request {
+            if answer.ok
+                && let Some(request) = &answer.request
+            {
                 let site = self.site(&name, request);
                 done.artefacts.extend(self.artefacts(site, files, several)?);
             }
@@ -163,7 +165,11 @@ impl Job<'_> {
         files: Vec<File>,
         several: bool,
     ) -> anyhow::Result<Vec<Artefact>> {
-        let folder = if several { PathBuf::from(site.node) } else { PathBuf::new() };
+        let folder = if several {
+            PathBuf::from(site.node)
+        } else {
+            PathBuf::new()
+        };
         if self.cli.format == Format::Sh {
             let script = render::sh::script(site, &files);
             return Ok(vec![Artefact {

@@ -65,9 +65,16 @@ const MEANINGS: [(&[&str], &str); 9] = [
 
 /// Whether a line is about radios.
 fn concerns(text: &str, interface: &str) -> bool {
-    ["brcmf", "cfg80211", "ieee80211", "mac80211", "regulatory", interface]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "brcmf",
+        "cfg80211",
+        "ieee80211",
+        "mac80211",
+        "regulatory",
+        interface,
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// What a line means.

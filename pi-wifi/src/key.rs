@@ -62,8 +62,7 @@ impl Key {
         match self {
             Self::Derived(key) => Some(key.reveal()),
             Self::Passphrase(passphrase, derived) => {
-                let key = derived
-                    .get_or_init(|| derive(passphrase.reveal(), ssid).to_vec().into());
+                let key = derived.get_or_init(|| derive(passphrase.reveal(), ssid).to_vec().into());
                 Some(key.reveal())
             }
             Self::Open | Self::Missing => None,

@@ -59,7 +59,11 @@ pub fn find(root: &Root, interface: &str) -> Owner {
     let configuration = supplicant.option("-c").map(str::to_owned);
     owner.supplicant = Some(supplicant.id);
     owner.control = control(root, supplicant, configuration.as_deref(), interface);
-    let by = |text: &str| configuration.as_ref().is_some_and(|path| path.starts_with(text));
+    let by = |text: &str| {
+        configuration
+            .as_ref()
+            .is_some_and(|path| path.starts_with(text))
+    };
     let (stack, name) = if by("/run/netplan/") {
         (Stack::Netplan, "netplan")
     } else if owner.dhcp == Some("systemd-networkd") {
@@ -101,7 +105,9 @@ fn control(
     let configured = configuration.and_then(|path| {
         let text = root.read(Path::new(path), 1 << 20).ok()?;
         let text = String::from_utf8_lossy(&text).into_owned();
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("ctrl_interface="))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("ctrl_interface="))?;
         let folder = line.strip_prefix("DIR=").unwrap_or(line);
         Some(folder.split_whitespace().next()?.to_owned())
     });
@@ -110,6 +116,9 @@ fn control(
         configured,
         Some(CONTROL.to_owned()),
     ];
-    let mut paths = folders.into_iter().flatten().map(|folder| format!("{folder}/{interface}"));
+    let mut paths = folders
+        .into_iter()
+        .flatten()
+        .map(|folder| format!("{folder}/{interface}"));
     paths.find(|path| root.exists(Path::new(path)).unwrap_or(false))
 }

@@ -51,7 +51,10 @@ pub fn remarks(inventory: &Inventory, wifi: &Wifi, interface: &str) -> Vec<Findi
 
 /// WPA3 depends on the radio's firmware.
 fn sae(wifi: &Wifi) -> Option<Finding> {
-    let only = wifi.networks.iter().any(|n| !n.open && n.security == Security::Wpa3);
+    let only = wifi
+        .networks
+        .iter()
+        .any(|n| !n.open && n.security == Security::Wpa3);
     only.then(|| {
         let message = "WPA3 alone: a Pi's radio takes it with recent firmware only, and does not connect otherwise";
         Finding::warning("wifi-sae-firmware", "wifi", message)
@@ -71,7 +74,9 @@ pub fn node_remarks(name: &str, request: &Request) -> Vec<Finding> {
     }
     if request.stack == Stack::WpaSupplicant && request.address.is_some() {
         let address = request.address.as_deref().unwrap_or_default();
-        let gateway = request.gateway.map_or(String::new(), |g| format!("; static routers={g}"));
+        let gateway = request
+            .gateway
+            .map_or(String::new(), |g| format!("; static routers={g}"));
         let message = "wpa_supplicant's file holds no address";
         let fix = format!(
             "add to /etc/dhcpcd.conf: interface {}; static ip_address={address}{gateway}; metric {}",
@@ -80,7 +85,9 @@ pub fn node_remarks(name: &str, request: &Request) -> Vec<Finding> {
         findings.push(Finding::warning("wifi-address-elsewhere", name, message).fix(fix));
     }
     if request.stack == Stack::Netplan
-        && request.netplan.is_some_and(|range| !range.some_since(crate::stack::NetplanVersion(0, 105, 0)))
+        && request
+            .netplan
+            .is_some_and(|range| !range.some_since(crate::stack::NetplanVersion(0, 105, 0)))
     {
         findings.push(
             Finding::info(
@@ -121,9 +128,16 @@ pub fn missing(networks: &[Network]) -> Vec<Finding> {
     missing
         .filter(|(_, network)| matches!(network.key, Key::Missing))
         .map(|(index, network)| {
-            let message = format!("the key of {} is not there, and this format holds it", network.ssid);
-            Finding::error("wifi-secret-needed", format!("wifi.networks[{index}]"), message)
-                .fix("write the file that the document names, with mode 0600")
+            let message = format!(
+                "the key of {} is not there, and this format holds it",
+                network.ssid
+            );
+            Finding::error(
+                "wifi-secret-needed",
+                format!("wifi.networks[{index}]"),
+                message,
+            )
+            .fix("write the file that the document names, with mode 0600")
         })
         .collect()
 }

@@ -18,7 +18,10 @@ pub struct Process {
 impl Process {
     /// The argument behind an option, joined to it or apart: `-iwlan0`, `-i wlan0`.
     pub fn option(&self, option: &str) -> Option<&str> {
-        let at = self.arguments.iter().position(|word| word.starts_with(option))?;
+        let at = self
+            .arguments
+            .iter()
+            .position(|word| word.starts_with(option))?;
         match &self.arguments[at][option.len()..] {
             "" => self.arguments.get(at + 1).map(String::as_str),
             joined => Some(joined),
@@ -41,7 +44,9 @@ pub fn named(root: &Root, name: &str) -> Vec<Process> {
 
 /// A program's name.
 pub fn comm(root: &Root, id: u32) -> Option<String> {
-    let text = root.read(Path::new(&format!("/proc/{id}/comm")), LIMIT).ok()?;
+    let text = root
+        .read(Path::new(&format!("/proc/{id}/comm")), LIMIT)
+        .ok()?;
     Some(String::from_utf8_lossy(&text).trim_end().to_owned())
 }
 
@@ -58,7 +63,9 @@ fn arguments(root: &Root, id: u32) -> Vec<String> {
 /// The program that started this one, and when a program began, in ticks since the machine's start: with its number that is
 /// its identity (proc_pid_stat(5)).
 pub fn parent_and_start(root: &Root, id: u32) -> Option<(u32, u64)> {
-    let text = root.read(Path::new(&format!("/proc/{id}/stat")), LIMIT).ok()?;
+    let text = root
+        .read(Path::new(&format!("/proc/{id}/stat")), LIMIT)
+        .ok()?;
     let text = String::from_utf8_lossy(&text);
     // The name between parentheses may hold anything.
     let (_, rest) = text.rsplit_once(") ")?;

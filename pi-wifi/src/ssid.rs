@@ -51,9 +51,7 @@ impl Ssid {
             "ssid_base64" => base64(value),
             _ => Ok(value.as_bytes().to_vec()),
         };
-        bytes
-            .and_then(Self::new)
-            .map_err(|problem| (name, problem))
+        bytes.and_then(Self::new).map_err(|problem| (name, problem))
     }
 
     /// Its bytes.
@@ -141,8 +139,14 @@ mod tests {
         assert_eq!(text.hex(), "c3a923");
         assert_eq!(ssid(r#"{"ssid_hex": "C3a923"}"#).unwrap(), text);
         assert_eq!(ssid(r#"{"ssid_base64": "w6kj"}"#).unwrap(), text);
-        assert_eq!(ssid(r#"{"ssid_base64": "AP8="}"#).unwrap().bytes(), [0, 255]);
-        assert_eq!(ssid(r#"{"ssid_base64": "AP8"}"#).unwrap().to_string(), "0x00ff");
+        assert_eq!(
+            ssid(r#"{"ssid_base64": "AP8="}"#).unwrap().bytes(),
+            [0, 255]
+        );
+        assert_eq!(
+            ssid(r#"{"ssid_base64": "AP8"}"#).unwrap().to_string(),
+            "0x00ff"
+        );
         assert_eq!(text.label(), "hex-c3a923");
         assert_eq!(ssid(r#"{"ssid": "a-b_1"}"#).unwrap().label(), "a-b_1");
     }

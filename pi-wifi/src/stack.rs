@@ -9,7 +9,17 @@ use std::str::FromStr;
 
 /// Who configures the network on a node.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ValueEnum,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Stack {
@@ -54,11 +64,16 @@ impl Stack {
 }
 
 fn is_old_raspios(release: &str) -> bool {
-    ["8", "9", "10", "11", "jessie", "stretch", "buster", "bullseye"].contains(&release)
+    [
+        "8", "9", "10", "11", "jessie", "stretch", "buster", "bullseye",
+    ]
+    .contains(&release)
 }
 
 /// A version of netplan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct NetplanVersion(pub u32, pub u32, pub u32);
@@ -174,8 +189,14 @@ mod tests {
 
     #[test]
     fn each_system_has_its_stack() {
-        assert_eq!(Stack::of(Some(Os::RaspiOs), Some("bullseye")), Stack::WpaSupplicant);
-        assert_eq!(Stack::of(Some(Os::RaspiOs), Some("bookworm")), Stack::NetworkManager);
+        assert_eq!(
+            Stack::of(Some(Os::RaspiOs), Some("bullseye")),
+            Stack::WpaSupplicant
+        );
+        assert_eq!(
+            Stack::of(Some(Os::RaspiOs), Some("bookworm")),
+            Stack::NetworkManager
+        );
         assert_eq!(Stack::of(Some(Os::RaspiOs), None), Stack::NetworkManager);
         assert_eq!(Stack::of(Some(Os::BurmillaOs), None), Stack::CloudConfig);
     }

@@ -39,10 +39,7 @@ pub fn networks(
     Ok(networks)
 }
 
-fn network_request(
-    network: &WifiNetwork,
-    place: &str,
-) -> Result<(NetworkRequest, Ssid), Invalid> {
+fn network_request(network: &WifiNetwork, place: &str) -> Result<(NetworkRequest, Ssid), Invalid> {
     let ssid = Ssid::of(network).map_err(|(field, problem)| {
         let dot = if field.is_empty() { "" } else { "." };
         Invalid::new(format!("{place}{dot}{field}"), problem)
@@ -113,8 +110,9 @@ fn key(
     if derived && needs_phrase {
         let message = "a derived key cannot be used with WPA3: SAE starts from the passphrase";
         findings.push(
-            Finding::error("wifi-key-for-wpa3", place, message)
-                .fix("name a file with the passphrase as psk_file, or write \"security\": \"wpa2\""),
+            Finding::error("wifi-key-for-wpa3", place, message).fix(
+                "name a file with the passphrase as psk_file, or write \"security\": \"wpa2\"",
+            ),
         );
         return Ok(Key::Missing);
     }
@@ -126,9 +124,7 @@ fn key(
                 place,
                 format!("the secret file {shown} is not there yet"),
             )
-            .fix(format!(
-                "(umask 077; printf %s 'the passphrase' >{quoted})"
-            )),
+            .fix(format!("(umask 077; printf %s 'the passphrase' >{quoted})")),
         );
         return Ok(Key::Missing);
     };
@@ -154,11 +150,11 @@ pub fn check(wifi: &Wifi) -> Result<(), Invalid> {
     if country::is_known(code) {
         return Ok(());
     }
-    let hint = country::meant(code).map_or(String::new(), |meant| {
-        format!("; did you mean {meant:?}?")
-    });
-    let problem =
-        format!("expected a country in capital letters (ISO 3166-1), or \"00\", found {code:?}{hint}");
+    let hint =
+        country::meant(code).map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
+    let problem = format!(
+        "expected a country in capital letters (ISO 3166-1), or \"00\", found {code:?}{hint}"
+    );
     Err(Invalid::new("wifi.country", problem))
 }
 

@@ -85,7 +85,10 @@ impl<'a> Message<'a> {
 
     /// What an [`ERROR`] message says: the errno, 0 for an acknowledgement.
     pub fn errno(self) -> i32 {
-        let code = self.body.first_chunk().map_or(0, |b| i32::from_ne_bytes(*b));
+        let code = self
+            .body
+            .first_chunk()
+            .map_or(0, |b| i32::from_ne_bytes(*b));
         code.saturating_neg()
     }
 }
@@ -131,7 +134,8 @@ impl<'a> Iterator for Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// The value of the first attribute of a type.
     pub fn get(mut self, kind: u16) -> Option<&'a [u8]> {
-        self.find(|(found, _)| *found == kind).map(|(_, value)| value)
+        self.find(|(found, _)| *found == kind)
+            .map(|(_, value)| value)
     }
 
     /// The same as a number.
@@ -171,7 +175,10 @@ mod tests {
         twice.extend(&bytes);
         let all: Vec<Message<'_>> = messages(&twice).collect();
         assert_eq!(all.len(), 2);
-        assert_eq!((all[1].kind, all[1].sequence, all[1].command()), (28, 7, Some(5)));
+        assert_eq!(
+            (all[1].kind, all[1].sequence, all[1].command()),
+            (28, 7, Some(5))
+        );
         let attributes = all[1].attributes();
         assert_eq!(attributes.number(3), Some(9));
         assert_eq!(attributes.text(4).as_deref(), Some("wlan0"));

@@ -100,14 +100,20 @@ impl Radio {
     /// # Errors
     /// The kernel does not answer.
     pub fn open() -> anyhow::Result<Option<Self>> {
-        let mut socket = Socket::open(SockProtocol::NetlinkGeneric)
-            .context("opening a netlink socket")?;
+        let mut socket =
+            Socket::open(SockProtocol::NetlinkGeneric).context("opening a netlink socket")?;
         let (mut family, mut groups) = (0, BTreeMap::new());
-        let found = socket.ask(CONTROL, GET_FAMILY, false, &[(FAMILY_NAME, b"nl80211\0")], |m| {
-            let attributes = m.attributes();
-            family = attributes.number(FAMILY_ID).unwrap_or(0) as u16;
-            groups = multicast(attributes);
-        });
+        let found = socket.ask(
+            CONTROL,
+            GET_FAMILY,
+            false,
+            &[(FAMILY_NAME, b"nl80211\0")],
+            |m| {
+                let attributes = m.attributes();
+                family = attributes.number(FAMILY_ID).unwrap_or(0) as u16;
+                groups = multicast(attributes);
+            },
+        );
         match found {
             Ok(()) => Ok(Some(Self {
                 socket,
@@ -126,7 +132,8 @@ impl Radio {
         attributes: &[(u16, &[u8])],
         take: impl FnMut(Message<'_>),
     ) -> anyhow::Result<()> {
-        self.socket.ask(self.family, command, dump, attributes, take)
+        self.socket
+            .ask(self.family, command, dump, attributes, take)
     }
 
     /// A socket on which this kind of events comes: `mlme`, `config`, `regulatory`.
@@ -134,10 +141,16 @@ impl Radio {
     /// # Errors
     /// There is no such kind, or the kernel refuses.
     pub fn events(&self, groups: &[&str]) -> anyhow::Result<Socket> {
-        let socket = Socket::open(SockProtocol::NetlinkGeneric).context("opening a netlink socket")?;
+        let socket =
+            Socket::open(SockProtocol::NetlinkGeneric).context("opening a netlink socket")?;
         for group in groups {
-            let id = self.groups.get(*group).with_context(|| format!("joining {group}: the kernel has no such events"))?;
-            socket.join(*id).with_context(|| format!("joining {group}"))?;
+            let id = self
+                .groups
+                .get(*group)
+                .with_context(|| format!("joining {group}: the kernel has no such events"))?;
+            socket
+                .join(*id)
+                .with_context(|| format!("joining {group}"))?;
         }
         Ok(socket)
     }
@@ -159,7 +172,10 @@ impl Radio {
     /// # Errors
     /// The kernel does not answer.
     pub fn interface(&mut self, name: &str) -> anyhow::Result<Option<Interface>> {
-        Ok(self.interfaces()?.into_iter().find(|found| found.name == name))
+        Ok(self
+            .interfaces()?
+            .into_iter()
+            .find(|found| found.name == name))
     }
 
     /// The access point that a station is in.
@@ -173,12 +189,14 @@ impl Radio {
             let attributes = message.attributes();
             let bssid = attributes.get(attribute::ADDRESS);
             let info = attributes.nested(attribute::STATION);
-            found = bssid.and_then(|b| b.first_chunk().copied()).map(|bssid| Station {
-                bssid,
-                signal_dbm: info
-                    .and_then(|info| info.number(STATION_SIGNAL))
-                    .map(|signal| signal as u8 as i8),
-            });
+            found = bssid
+                .and_then(|b| b.first_chunk().copied())
+                .map(|bssid| Station {
+                    bssid,
+                    signal_dbm: info
+                        .and_then(|info| info.number(STATION_SIGNAL))
+                        .map(|signal| signal as u8 as i8),
+                });
         })?;
         Ok(found)
     }
@@ -220,7 +238,11 @@ impl Radio {
     pub fn country(&mut self, wiphy: Option<u32>) -> anyhow::Result<Option<String>> {
         let number = wiphy.unwrap_or(0).to_ne_bytes();
         let attributes = [(attribute::WIPHY, &number[..])];
-        let attributes = if wiphy.is_some() { &attributes[..] } else { &[] };
+        let attributes = if wiphy.is_some() {
+            &attributes[..]
+        } else {
+            &[]
+        };
         let (mut country, mut own) = (None, false);
         self.ask(command::GET_REGULATORY, false, attributes, |message| {
             let attributes = message.attributes();
@@ -241,8 +263,13 @@ impl Radio {
     pub fn request_country(&mut self, country: &str) -> anyhow::Result<()> {
         let mut text = country.as_bytes().to_vec();
         text.push(0);
-        self.ask(command::REQUEST_REGULATORY, false, &[(attribute::COUNTRY, &text)], |_| {})
-            .context("setting the radio rules")
+        self.ask(
+            command::REQUEST_REGULATORY,
+            false,
+            &[(attribute::COUNTRY, &text)],
+            |_| {},
+        )
+        .context("setting the radio rules")
     }
 
     /// Whether driver and firmware can do SAE (WPA3).
@@ -262,7 +289,9 @@ impl Radio {
             }
             let flags = attributes.number(attribute::FEATURES).unwrap_or(0);
             let more = attributes.get(attribute::MORE_FEATURES).unwrap_or_default();
-            let offload = more.get(SAE_OFFLOAD / 8).is_some_and(|byte| byte & (1 << (SAE_OFFLOAD % 8)) != 0);
+            let offload = more
+                .get(SAE_OFFLOAD / 8)
+                .is_some_and(|byte| byte & (1 << (SAE_OFFLOAD % 8)) != 0);
             can |= flags & FEATURE_SAE != 0 || offload;
         })?;
         Ok(can)

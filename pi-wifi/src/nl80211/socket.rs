@@ -140,7 +140,9 @@ impl AsFd for Socket {
 
 /// The kernel's error number behind an error.
 pub fn errno(error: &anyhow::Error) -> Option<i32> {
-    let cause = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
+    let cause = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<io::Error>())?;
     cause.raw_os_error()
 }
 

@@ -45,7 +45,12 @@ pub fn config(site: Site<'_>) -> Result<CloudConfig, Box<Vec<Finding>>> {
     for (place, value) in settings(site) {
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
         if let Err(problem) = config.set(&place, value) {
-            wrong.push(cannot(site, None, &problem, "change the value that it names"));
+            wrong.push(cannot(
+                site,
+                None,
+                &problem,
+                "change the value that it names",
+            ));
         }
     }
     match wrong.is_empty() {
@@ -66,7 +71,10 @@ fn settings(site: Site<'_>) -> Vec<(Vec<String>, Value)> {
     let mut settings = vec![
         (at(&["modules"]), json!(modules)),
         // An entry of our own drops the implicit one.
-        (at(&["network", "interfaces", "eth*"]), json!({"dhcp": true})),
+        (
+            at(&["network", "interfaces", "eth*"]),
+            json!({"dhcp": true}),
+        ),
         (
             at(&["network", "interfaces", &request.interface]),
             interface(site),
@@ -111,7 +119,11 @@ fn interface(site: Site<'_>) -> Value {
             fields["dhcp"] = json!(false);
             fields["address"] = json!(address);
             if let Some(gateway) = request.gateway {
-                let name = if gateway.is_ipv6() { "gateway_ipv6" } else { "gateway" };
+                let name = if gateway.is_ipv6() {
+                    "gateway_ipv6"
+                } else {
+                    "gateway"
+                };
                 fields[name] = json!(gateway.to_string());
             }
         }

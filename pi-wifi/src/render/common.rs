@@ -4,6 +4,7 @@ use crate::content::{Content, File};
 use crate::request::{Network, Site};
 use cluster::finding::Finding;
 use cluster::inventory::Band;
+use serde_json::json;
 
 /// The 2.4 GHz channels' frequencies in MHz (IEEE 802.11, 15.4.4.3): 1 to 13, and 14.
 pub const FREQUENCIES_2: [u32; 14] = [
@@ -27,10 +28,18 @@ pub fn frequencies(band: Band) -> &'static [u32] {
 pub fn cannot(site: Site<'_>, network: Option<&Network>, what: &str, fix: &str) -> Finding {
     let stack = site.request.stack.as_str();
     let message = match network {
-        Some(network) => format!("{stack} cannot express the network {}: {what}", network.ssid),
+        Some(network) => format!(
+            "{stack} cannot express the network {}: {what}",
+            network.ssid
+        ),
         None => format!("{stack} cannot express this: {what}"),
     };
-    Finding::error("wifi-target-cannot", site.node, message).fix(fix)
+    let number = network.and_then(|one| site.networks.iter().position(|n| std::ptr::eq(n, one)));
+    let finding = Finding::error("wifi-target-cannot", site.node, message).fix(fix);
+    match number {
+        Some(number) => finding.evidence(json!({"network": number, "stack": stack})),
+        None => finding,
+    }
 }
 
 /// The country for the kernel's radio rules, set when the module is loaded: none of the stacks' own files reaches every

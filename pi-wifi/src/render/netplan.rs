@@ -100,7 +100,9 @@ fn refusals(site: Site<'_>, network: &Network, range: NetplanRange) -> Vec<Findi
     let derived = matches!(network.request.key, crate::request::Source::PskHexFile(_));
     if derived && range.some_since(MIXED) {
         refuse(
-            format!("from {MIXED} on netplan offers SAE beside a derived key, which then never connects where the access point has WPA3, and this may be {range}"),
+            format!(
+                "from {MIXED} on netplan offers SAE beside a derived key, which then never connects where the access point has WPA3, and this may be {range}"
+            ),
             "name a file with the passphrase, or the version with --netplan-version",
         );
     }
@@ -134,7 +136,11 @@ fn content(site: Site<'_>, range: NetplanRange) -> Content {
     let mut content = Content::plain("network:\n  version: 2\n  wifis:\n");
     content.line(&format!("    {}:", yaml(&request.interface)));
     content.text("      renderer: networkd\n      optional: true\n");
-    if let Some(country) = request.country.as_ref().filter(|_| range.all_since(COUNTRY)) {
+    if let Some(country) = request
+        .country
+        .as_ref()
+        .filter(|_| range.all_since(COUNTRY))
+    {
         content.line(&format!("      regulatory-domain: {}", yaml(country)));
     }
     addresses(&mut content, site);
@@ -198,7 +204,11 @@ fn addresses(content: &mut Content, site: Site<'_>) {
     content.text("      dhcp4: false\n      addresses:\n");
     content.line(&format!("        - {}", yaml(address)));
     if let Some(gateway) = request.gateway {
-        let all = if gateway.is_ipv6() { "::/0" } else { "0.0.0.0/0" };
+        let all = if gateway.is_ipv6() {
+            "::/0"
+        } else {
+            "0.0.0.0/0"
+        };
         content.text(&format!(
             "      routes:\n        - to: {}\n          via: {}\n          metric: {metric}\n",
             yaml(all),

@@ -22,9 +22,15 @@ pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
     for (number, network) in site.networks.iter().enumerate() {
         if !PRIORITIES.contains(&network.request.priority) {
             let what = "its priority is beyond -999 to 999";
-            findings.push(cannot(site, Some(network), what, "choose a smaller priority"));
+            findings.push(cannot(
+                site,
+                Some(network),
+                what,
+                "choose a smaller priority",
+            ));
         }
-        files.push(File::new(path(FOLDER, &network.ssid), content(site, number, network)).private());
+        files
+            .push(File::new(path(FOLDER, &network.ssid), content(site, number, network)).private());
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -41,7 +47,11 @@ pub fn path(folder: &str, ssid: &Ssid) -> String {
 
 /// The connection's identity: the same for the same network on the same interface.
 pub fn uuid(site: Site<'_>, ssid: &Ssid) -> String {
-    uuid_text(derived_uuid(&["pi-wifi", &site.request.interface, &ssid.hex()]))
+    uuid_text(derived_uuid(&[
+        "pi-wifi",
+        &site.request.interface,
+        &ssid.hex(),
+    ]))
 }
 
 /// One connection.

@@ -27,7 +27,7 @@ phrase() {
 }
 # FILE SSID: the derived key
 derive() {
-  k=$(phrase "$1" | wpa_passphrase "$2" | sed -n 's/^[[:space:]]*psk=\([0-9a-f]*\)$/\1/p')
+  k=$(phrase "$1" | wpa_passphrase "$2" 2>/dev/null | sed -n 's/^[[:space:]]*psk=\([0-9a-f]*\)$/\1/p')
   [ "${#k}" = 64 ] || die "deriving the key of $1: is wpa_passphrase installed?"
   printf %s "$k"
 }
@@ -52,7 +52,9 @@ write() {
 pub fn refusals(site: Site<'_>, files: &[File]) -> Vec<Finding> {
     let derives = |number: usize| {
         let wanted = Piece::Secret(number, Form::KeyHex);
-        files.iter().any(|file| file.content.pieces().contains(&wanted))
+        files
+            .iter()
+            .any(|file| file.content.pieces().contains(&wanted))
     };
     let networks = site.networks.iter().enumerate();
     networks
@@ -77,15 +79,29 @@ pub fn script(site: Site<'_>, files: &[File]) -> String {
     let mut out = String::from("#!/bin/sh\n");
     let title = format!("Writes the Wi-Fi files of {}.", site.node);
     out.push_str(&format!("# {}\n", escape_controls(&title)));
-    out.push_str("# SECRETS=FOLDER names where the secret files are, ROOT=FOLDER another root than /.\n");
+    out.push_str(
+        "# SECRETS=FOLDER names where the secret files are, ROOT=FOLDER another root than /.\n",
+    );
     out.push_str(PRELUDE);
     out.push_str("\n# Every secret is read before the first file is written.\n");
     for (number, form) in used(files) {
         let network = &site.networks[number];
-        out.push_str(&format!("{}=$({})\n", variable(number, form), command(network, form)));
+        if form == Form::KeyHex && matches!(network.request.key, Source::PskFile(_)) {
+            out.push_str(&name(number, network.ssid.bytes()));
+        }
+        out.push_str(&format!(
+            "{}=$({})\n",
+            variable(number, form),
+            command(number, network, form)
+        ));
     }
     for file in files {
-        out.push_str(&format!("\n{{\n{}}} | write {} {:o}\n", body(file), quote(&file.path), file.mode));
+        out.push_str(&format!(
+            "\n{{\n{}}} | write {} {:o}\n",
+            body(file),
+            quote(&file.path),
+            file.mode
+        ));
     }
     out.push_str(&after(site.request));
     out
@@ -113,7 +129,7 @@ fn variable(number: usize, form: Form) -> String {
     format!("{form}_{number}")
 }
 
-fn command(network: &Network, form: Form) -> String {
+fn command(number: usize, network: &Network, form: Form) -> String {
     let (file, derived) = match &network.request.key {
         Source::PskFile(file) => (file, false),
         Source::PskHexFile(file) => (file, true),
@@ -122,7 +138,7 @@ fn command(network: &Network, form: Form) -> String {
     let file = quote(&file.to_string_lossy());
     match form {
         Form::KeyHex if derived => format!("given {file}"),
-        Form::KeyHex => format!("derive {file} {}", octal(network.ssid.bytes())),
+        Form::KeyHex => format!("derive {file} \"${{ssid_{number}}}\""),
         Form::PhraseHex => format!("phrase {file} | od -An -v -tx1 | tr -d ' \\n'"),
         Form::PhraseYaml => format!("phrase {file} | sed 's/[\\\\\"]/\\\\&/g'"),
         // Each leading space becomes \s: mark the end of the lead, then take it space by space.
@@ -132,14 +148,15 @@ fn command(network: &Network, form: Form) -> String {
     }
 }
 
-/// Bytes as a word of the shell; a line break at the end would be lost in `$(…)`.
-fn octal(bytes: &[u8]) -> String {
+/// A line that sets a variable to any bytes but NUL. `$(…)` takes line ends away, so that a mark stands behind them.
+fn name(number: usize, bytes: &[u8]) -> String {
     let plain = |b: &u8| matches!(b, b' '..=b'~');
     if bytes.iter().all(plain) {
-        return quote(&String::from_utf8_lossy(bytes));
+        let word = quote(&String::from_utf8_lossy(bytes));
+        return format!("ssid_{number}={word}\n");
     }
-    let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-    format!("\"$(printf '{digits}_' | sed '$s/_$//')\"")
+    let digits: String = bytes.iter().map(|byte| format!("\\0{byte:03o}")).collect();
+    format!("ssid_{number}=$(printf %b '{digits}_')\nssid_{number}=${{ssid_{number}%_}}\n")
 }
 
 fn body(file: &File) -> String {
@@ -166,7 +183,9 @@ fn after(request: &Request) -> String {
             "systemctl daemon-reload\nsystemctl enable --now systemd-networkd.service {0}\nsystemctl restart {0}\nnetworkctl reload\n",
             quote(&super::systemd::unit(&request.interface))
         ),
-        Stack::CloudConfig => "echo 'restart the node: RancherOS reads it at its start' >&2\n".to_owned(),
+        Stack::CloudConfig => {
+            "echo 'restart the node: RancherOS reads it at its start' >&2\n".to_owned()
+        }
     };
     format!("\n[ -z \"$root\" ] || exit 0\n{lines}")
 }

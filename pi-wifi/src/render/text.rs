@@ -29,7 +29,11 @@ fn node_text(text: &mut String, name: &str, node: &NodeAnswer) {
         text.push_str(&report.text());
     }
     for file in &node.files {
-        text.push_str(&format!("  {}  {}\n", file.mode, escape_controls(&file.path)));
+        text.push_str(&format!(
+            "  {}  {}\n",
+            file.mode,
+            escape_controls(&file.path)
+        ));
     }
     if !node.steps.is_empty() {
         text.push_str(match node.changed {
