@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer for all nodes.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Answer {
     /// Whether there is something to do on some node.
     pub pending: bool,
@@ -71,6 +71,25 @@ pub struct NodeAnswer {
     pub steps: Vec<Step>,
     /// What was found on the node; `null` without `--check` and `--apply`.
     pub check: Option<Report>,
+}
+
+impl NodeAnswer {
+    /// For an interface, with nothing planned.
+    pub fn empty(interface: &str) -> Self {
+        Self {
+            ok: true,
+            pending: false,
+            changed: false,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            request: None,
+            interface: interface.to_owned(),
+            files: Vec::new(),
+            state_sha256: None,
+            plan_sha256: None,
+            steps: Vec::new(),
+            check: None,
+        }
+    }
 }
 
 /// A file that a node gets.

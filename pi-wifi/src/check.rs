@@ -1,7 +1,7 @@
 //! `--check`: the radio as it is, and what that means.
 
 use crate::kernel_log::{self, Line};
-use crate::nl80211::Radio;
+use crate::nl80211::{Interface, Radio};
 use crate::owner::{self, Owner};
 use crate::ssid::{Ssid, hex};
 use cluster::finding::Finding;
@@ -100,16 +100,7 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
             report.phy_country = radio.country(Some(own.wiphy))?;
             report.sae = Some(radio.can_sae(own.wiphy)?);
             report.power_save = radio.power_save(own.index)?;
-            let station = radio.station(own.index)?.filter(|_| own.is_station);
-            report.link = own.ssid.as_ref().zip(station).map(|(ssid, station)| Link {
-                ssid: Ssid::new(ssid.clone())
-                    .ok()
-                    .and_then(|ssid| ssid.text().map(str::to_owned)),
-                ssid_hex: hex(ssid),
-                bssid: station.bssid.map(|byte| format!("{byte:02x}")).join(":"),
-                frequency_mhz: own.frequency_mhz,
-                signal_dbm: station.signal_dbm,
-            });
+            report.link = link_of(&mut radio, own)?;
         }
     }
     report.addresses = addresses(interface);
@@ -124,6 +115,26 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
     });
     report.meanings = meanings(&report);
     Ok(report)
+}
+
+/// The network that an interface is in now.
+pub fn link(interface: &str) -> Option<Link> {
+    let mut radio = Radio::open().ok()??;
+    let own = radio.interface(interface).ok()??;
+    link_of(&mut radio, &own).ok()?
+}
+
+fn link_of(radio: &mut Radio, own: &Interface) -> anyhow::Result<Option<Link>> {
+    let station = radio.station(own.index)?.filter(|_| own.is_station);
+    Ok(own.ssid.as_ref().zip(station).map(|(ssid, station)| Link {
+        ssid: Ssid::new(ssid.clone())
+            .ok()
+            .and_then(|ssid| ssid.text().map(str::to_owned)),
+        ssid_hex: hex(ssid),
+        bssid: station.bssid.map(|byte| format!("{byte:02x}")).join(":"),
+        frequency_mhz: own.frequency_mhz,
+        signal_dbm: station.signal_dbm,
+    }))
 }
 
 /// The interface's addresses, those that hold on its own link only left out.

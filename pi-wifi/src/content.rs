@@ -27,6 +27,16 @@ pub enum Piece {
     Secret(usize, Form),
 }
 
+impl Piece {
+    /// Its bytes; `None` for a secret that is not known.
+    pub fn reveal(&self, networks: &[Network]) -> Option<Vec<u8>> {
+        Some(match self {
+            Self::Text(text) => text.clone().into_bytes(),
+            Self::Secret(number, form) => secret(networks.get(*number)?, *form)?.into_bytes(),
+        })
+    }
+}
+
 /// A file's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content(Vec<Piece>);
@@ -105,16 +115,9 @@ impl Content {
 
     /// With its secrets; `None` where one of them is not known.
     pub fn reveal(&self, networks: &[Network]) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(part) => bytes.extend(part.as_bytes()),
-                Piece::Secret(number, form) => {
-                    bytes.extend(secret(networks.get(*number)?, *form)?.as_bytes());
-                }
-            }
-        }
-        Some(bytes)
+        let parts: Option<Vec<Vec<u8>>> =
+            self.0.iter().map(|piece| piece.reveal(networks)).collect();
+        Some(parts?.concat())
     }
 
     /// A hash of what is shown: of no secret.

@@ -5,12 +5,13 @@ use crate::check;
 use crate::cli::{Cli, Format};
 use crate::content::File;
 use crate::request::{Network, Request, Site};
-use crate::{plan, render, wish};
+use crate::{apply, guard, plan, render, watch, wish};
 use anyhow::Context;
 use cluster::edge::node::host_name;
 use cluster::edge::{Artefact, Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::{Inventory, Node, Wifi};
+use cluster::plan::Plan;
 use cluster::root::Root;
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,16 +57,28 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
         networks: &networks,
     };
     let interface = wish::interface(cli, wifi);
-    let looks = cli.check || cli.node.apply;
+    if let Some(path) = &cli.guard {
+        guard::watch(&root, path)?;
+        return Ok((Answer::default(), Vec::new()));
+    }
+    if cli.watch {
+        watch::run(cli, &root, &interface)?;
+        return Ok((Answer::default(), Vec::new()));
+    }
     if !(cli.check && cli.common.null_input) {
         findings.extend(plan::remarks(&input.inventory, wifi, &interface));
     }
     if cli.format != Format::Json && cli.format != Format::Text && cli.format != Format::Sh {
         findings.extend(plan::missing(&networks));
     }
-    let mut done = match looks {
-        true => job.here()?,
-        false => job.elsewhere()?,
+    let mut done = if cli.install_watch {
+        apply::install_watch(&job, &interface)?
+    } else if cli.node.apply {
+        apply::run(&job, &earlier.nodes)?
+    } else if cli.check {
+        job.here()?
+    } else {
+        job.elsewhere()?
     };
     findings.append(&mut done.findings);
     let artefacts = match finding::ok(&findings) {
@@ -79,10 +92,10 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
 
 /// What came of some nodes.
 #[derive(Default)]
-struct Done {
-    nodes: BTreeMap<String, NodeAnswer>,
-    findings: Vec<Finding>,
-    artefacts: Vec<Artefact>,
+pub(crate) struct Done {
+    pub(crate) nodes: BTreeMap<String, NodeAnswer>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) artefacts: Vec<Artefact>,
 }
 
 impl Job<'_> {
@@ -113,7 +126,7 @@ impl Job<'_> {
     }
 
     /// The key of a node's answer.
-    fn name(&self, node: Option<&Node>) -> String {
+    pub(crate) fn name(&self, node: Option<&Node>) -> String {
         match (node, &self.cli.node.node) {
             (Some(node), _) => node.name.as_str().to_owned(),
             (None, Some(name)) => name.as_str().to_owned(),
@@ -121,7 +134,7 @@ impl Job<'_> {
         }
     }
 
-    fn site<'s>(&'s self, node: &'s str, request: &'s Request) -> Site<'s> {
+    pub(crate) fn site<'s>(&'s self, node: &'s str, request: &'s Request) -> Site<'s> {
         Site {
             node,
             request,
@@ -130,7 +143,11 @@ impl Job<'_> {
     }
 
     /// The plan for one node: pure.
-    fn plan(&self, name: &str, request: Request) -> (NodeAnswer, Vec<File>, Vec<Finding>) {
+    pub(crate) fn plan(
+        &self,
+        name: &str,
+        request: Request,
+    ) -> (NodeAnswer, Vec<File>, Vec<Finding>) {
         let mut findings = plan::node_remarks(name, &request);
         let site = self.site(name, &request);
         let (files, more) = match self.networks.is_empty() {
@@ -142,16 +159,21 @@ impl Job<'_> {
             findings.extend(render::sh::refusals(site, &files));
         }
         let ok = finding::ok(&findings);
+        let steps = match files.is_empty() {
+            true => Vec::new(),
+            false => plan::steps(site, &files, self.cli.limit),
+        };
+        let plan = (!steps.is_empty()).then(|| plan::plan(&request, steps));
         let answer = NodeAnswer {
             ok,
-            pending: ok && !files.is_empty(),
+            pending: ok && plan.is_some(),
             changed: false,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             interface: request.interface.clone(),
             files: files.iter().map(PlannedFile::of).collect(),
-            state_sha256: None,
-            plan_sha256: None,
-            steps: Vec::new(),
+            state_sha256: plan.as_ref().map(Plan::state_sha256),
+            plan_sha256: plan.as_ref().map(Plan::plan_sha256),
+            steps: plan.map(|plan| plan.steps).unwrap_or_default(),
             request: Some(request),
             check: None,
         };
@@ -222,16 +244,8 @@ impl Job<'_> {
         };
         let answer = NodeAnswer {
             ok: finding::ok(&done.findings),
-            pending: false,
-            changed: false,
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            request: None,
-            interface,
-            files: Vec::new(),
-            state_sha256: None,
-            plan_sha256: None,
-            steps: Vec::new(),
             check: Some(report),
+            ..NodeAnswer::empty(&interface)
         };
         done.nodes.insert(name, answer);
         Ok(done)

@@ -4,21 +4,28 @@
 //! network and makes it last, `watch` keeps it. What the kernel is asked goes through [`nl80211`].
 
 mod answer;
+mod apply;
 pub mod check;
 mod cli;
 pub mod content;
+pub mod control;
 pub mod country;
+pub mod guard;
 mod job;
 pub mod kernel_log;
 pub mod key;
+pub mod ladder;
 pub mod nl80211;
 pub mod owner;
 pub mod plan;
 pub mod processes;
 pub mod render;
 pub mod request;
+pub mod ssh;
 pub mod ssid;
 pub mod stack;
+mod trial;
+mod watch;
 pub mod wish;
 
 pub use answer::{Answer, NodeAnswer};

@@ -8,6 +8,8 @@ use crate::stack::Stack;
 use crate::wish::on;
 use cluster::finding::Finding;
 use cluster::inventory::{Inventory, Os, Role, Security, Wifi, WifiAddress};
+use cluster::plan::{Action, Check, KernelCall, Plan, ServiceVerb, Step};
+use serde_json::json;
 
 /// What is noticed of the document as a whole.
 pub fn remarks(inventory: &Inventory, wifi: &Wifi, interface: &str) -> Vec<Finding> {
@@ -140,4 +142,110 @@ pub fn missing(networks: &[Network]) -> Vec<Finding> {
             .fix("write the file that the document names, with mode 0600")
         })
         .collect()
+}
+
+/// The steps of a node's plan: what the radio needs, the trial, what lasts, and power save.
+pub fn steps(site: Site<'_>, files: &[File], limit_s: u64) -> Vec<Step> {
+    let request = site.request;
+    let interface = request.interface.clone();
+    let mut steps = Vec::new();
+    let radio = request.stack != Stack::CloudConfig;
+    if radio {
+        let why = "a radio that software blocked hears nothing; Raspberry Pi OS blocks it until a country is named";
+        steps.push(kernel(
+            "unblock",
+            why,
+            KernelCall::RadioUnblock,
+            Check::RadioUnblocked,
+        ));
+        if let Some(country) = &request.country {
+            let why = "the kernel answers before it has done so and says nothing of a country that it does not know, so it is read back";
+            let call = KernelCall::RadioCountry {
+                country: country.clone(),
+            };
+            let check = Check::RadioCountry {
+                country: country.clone(),
+            };
+            steps.push(kernel("country", why, call, check));
+        }
+        let why = "the networks are given to the interface's owner at run time only; a second process takes that back when this one, or the connection that it was started from, ends";
+        let check = Check::RadioConnected {
+            interface: interface.clone(),
+            ssids_hex: request
+                .networks
+                .iter()
+                .map(|n| n.ssid_hex.clone())
+                .collect(),
+        };
+        steps.push(Step::new("try", why, Action::WaitFor { limit_s }, check).harmless());
+    }
+    steps.extend(
+        files
+            .iter()
+            .enumerate()
+            .map(|(number, file)| write_step(&format!("write-{}", number + 1), file)),
+    );
+    if request.stack == Stack::Systemd {
+        let name = render::systemd::unit(&interface);
+        let argv = ["systemctl", "is-enabled", "--", &name]
+            .map(str::to_owned)
+            .to_vec();
+        let check = Check::Output {
+            argv,
+            text: "enabled".to_owned(),
+        };
+        let service = |verb| Action::Service {
+            name: name.clone(),
+            verb,
+        };
+        let why = "the radio's program starts with the system";
+        let enable = Step::new("enable", why, service(ServiceVerb::Enable), check);
+        steps.push(enable.undo(service(ServiceVerb::Disable)));
+    }
+    if radio {
+        let call = |enabled| KernelCall::RadioPowerSave {
+            interface: interface.clone(),
+            enabled,
+        };
+        let check = Check::RadioPowerSave {
+            interface: interface.clone(),
+            enabled: false,
+        };
+        let why = "with power save on, answers take longer and links of Pis drop; the files keep it off when the device returns";
+        steps.push(kernel("power-save", why, call(false), check).undo(Action::Kernel(call(true))));
+    }
+    steps
+}
+
+fn kernel(id: &str, why: &str, call: KernelCall, check: Check) -> Step {
+    Step::new(id, why, Action::Kernel(call), check).harmless()
+}
+
+/// A step that writes a file. The content is shown without its secrets, and so is its hash.
+pub fn write_step(id: &str, file: &File) -> Step {
+    let why = match file.content.is_secret() {
+        true => "made permanent after the network was there; root alone may read it",
+        false => "lasts over a restart",
+    };
+    let action = Action::WriteFile {
+        path: file.path.clone(),
+        content: file.content.shown(),
+        mode: file.mode,
+    };
+    let check = Check::File {
+        path: file.path.clone(),
+        sha256: file.content.shown_sha256(),
+    };
+    Step::new(id, why, action, check)
+}
+
+/// The plan with its hashes. The state is what decides which steps there are: the stack and the interface.
+pub fn plan(request: &Request, steps: Vec<Step>) -> Plan {
+    Plan {
+        tool: "pi-wifi".to_owned(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        request: serde_json::to_value(request).unwrap_or_default(),
+        state: json!({"interface": request.interface, "stack": request.stack}),
+        steps,
+    }
 }

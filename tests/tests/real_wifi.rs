@@ -635,8 +635,18 @@ fn the_script_writes_the_same_files() {
                 "{phrase} is in the script"
             );
         }
-        let command =
-            format!("ROOT=$PWD/{stack}-root sh script && diff -r {stack}-files {stack}-root");
+        // The script leaves letters in YAML as they are, for which the tool writes escapes.
+        let same = "/usr/bin/python3 -c 'import sys, yaml; a, b = (yaml.safe_load(open(f)) for f in sys.argv[1:]); assert a == b'";
+        let yaml = "etc/netplan/60-pi-wifi.yaml";
+        let compare = match stack {
+            "netplan" => {
+                format!("{same} {stack}-files/{yaml} {stack}-root/{yaml} && rm */{yaml} &&")
+            }
+            _ => String::new(),
+        };
+        let command = format!(
+            "ROOT=$PWD/{stack}-root sh script && {compare} diff -r {stack}-files {stack}-root"
+        );
         let outcome = Program::new("bash")
             .args(["-c", &command])
             .folder(folder.path())

@@ -25,6 +25,14 @@ phrase() {
   [ "${#p}" -ge 8 ] && [ "${#p}" -le 63 ] || die "$1: a passphrase has 8 to 63 bytes"
   printf %s "$p"
 }
+# FILE: the passphrase inside a YAML text. What YAML takes for a line end or a mark of byte order it would change.
+yaml() {
+  y=$(phrase "$1")
+  for c in '\0342\0200\0250' '\0342\0200\0251' '\0357\0273\0277' '\0357\0277\0276' '\0357\0277\0277'; do
+    case $y in *"$(printf %b "$c")"*) die "$1: YAML would change this passphrase" ;; esac
+  done
+  printf %s "$y" | sed 's/[\\"]/\\&/g'
+}
 # FILE SSID: the derived key
 derive() {
   k=$(phrase "$1" | wpa_passphrase "$2" 2>/dev/null | sed -n 's/^[[:space:]]*psk=\([0-9a-f]*\)$/\1/p')
@@ -140,7 +148,7 @@ fn command(number: usize, network: &Network, form: Form) -> String {
         Form::KeyHex if derived => format!("given {file}"),
         Form::KeyHex => format!("derive {file} \"${{ssid_{number}}}\""),
         Form::PhraseHex => format!("phrase {file} | od -An -v -tx1 | tr -d ' \\n'"),
-        Form::PhraseYaml => format!("phrase {file} | sed 's/[\\\\\"]/\\\\&/g'"),
+        Form::PhraseYaml => format!("yaml {file}"),
         // Each leading space becomes \s: mark the end of the lead, then take it space by space.
         Form::PhraseKeyfile => format!(
             "phrase {file} | sed -e 's/\\\\/\\\\\\\\/g' -e ':a' -e 's/^\\(\\(\\\\s\\)*\\) /\\1\\\\s/' -e 'ta'"
