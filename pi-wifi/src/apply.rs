@@ -279,7 +279,8 @@ impl Acting<'_> {
             return Ok(false);
         }
         let owner = owner::find(root, &site.request.interface);
-        match self.job.trial(site, &owner).run()? {
+        let before = check::addresses(&site.request.interface);
+        match self.job.trial(site, &owner, &before).run()? {
             Outcome::Kept(kept_now) => {
                 *kept = kept_now;
                 Ok(true)

@@ -95,7 +95,7 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
         let all = radio.interfaces()?;
         report.interfaces = all.iter().map(|found| found.name.clone()).collect();
         report.country = radio.country(None)?;
-        if let Some(own) = all.iter().find(|found| found.name == interface) {
+        if let Some(own) = &radio.interface(interface)? {
             report.present = true;
             report.phy_country = radio.country(Some(own.wiphy))?;
             report.sae = Some(radio.can_sae(own.wiphy)?);

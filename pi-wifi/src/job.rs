@@ -33,6 +33,7 @@ pub(crate) struct Job<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) wifi: &'a Wifi,
     pub(crate) networks: &'a [Network],
+    pub(crate) fragments: &'a [(String, String)],
 }
 
 /// Plans for every node that is asked for, looks at this one, or acts on it.
@@ -49,12 +50,22 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
     let mut findings = Vec::new();
     let networks =
         wish::networks(wifi, &cli.secrets, &mut findings).context("reading the document")?;
+    let fragments: Vec<(String, String)> = cli
+        .merge
+        .iter()
+        .map(|path| {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {name}"))?;
+            Ok((name, text))
+        })
+        .collect::<anyhow::Result<_>>()?;
     let job = Job {
         cli,
         root: &root,
         inventory: &input.inventory,
         wifi,
         networks: &networks,
+        fragments: &fragments,
     };
     let interface = wish::interface(cli, wifi);
     if let Some(path) = &cli.guard {
@@ -139,6 +150,7 @@ impl Job<'_> {
             node,
             request,
             networks: self.networks,
+            fragments: self.fragments,
         }
     }
 
@@ -150,7 +162,7 @@ impl Job<'_> {
     ) -> (NodeAnswer, Vec<File>, Vec<Finding>) {
         let mut findings = plan::node_remarks(name, &request);
         let site = self.site(name, &request);
-        let (files, more) = match self.networks.is_empty() {
+        let (files, more) = match self.networks.is_empty() && self.fragments.is_empty() {
             true => (Vec::new(), Vec::new()),
             false => plan::files(site),
         };

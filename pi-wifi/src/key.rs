@@ -35,7 +35,7 @@ impl Key {
     ///
     /// # Errors
     /// An error finding that says what it has to be.
-    pub fn passphrase(secret: Secret, place: &str) -> Result<Self, Finding> {
+    pub fn passphrase(secret: Secret, place: &str) -> Result<Self, Box<Finding>> {
         check(secret.reveal(), place)?;
         Ok(Self::Passphrase(secret, OnceCell::new()))
     }
@@ -44,16 +44,16 @@ impl Key {
     ///
     /// # Errors
     /// An error finding that says what it has to be.
-    pub fn derived(secret: &Secret, place: &str) -> Result<Self, Finding> {
+    pub fn derived(secret: &Secret, place: &str) -> Result<Self, Box<Finding>> {
         let text = std::str::from_utf8(secret.reveal()).ok();
         match text.and_then(|text| hexadecimal(text).ok()) {
             Some(bytes) if bytes.len() == LENGTH => Ok(Self::Derived(bytes.into())),
-            _ => Err(Finding::error(
+            _ => Err(refused(
                 "wifi-psk-hex",
                 place,
                 "the file does not hold a derived key: 64 hexadecimal digits",
-            )
-            .fix("name a file with the passphrase as psk_file instead, or derive the key with wpa_passphrase")),
+                "name a file with the passphrase as psk_file instead, or derive the key with wpa_passphrase",
+            )),
         }
     }
 
@@ -80,35 +80,39 @@ impl Key {
 
 /// Whether every stack takes it: 8 to 63 bytes, none of them a control character. (IEEE 802.11 says printable ASCII; UTF-8
 /// works everywhere and is in use.)
-fn check(passphrase: &[u8], place: &str) -> Result<(), Finding> {
+fn check(passphrase: &[u8], place: &str) -> Result<(), Box<Finding>> {
     let length = passphrase.len();
     let hex = std::str::from_utf8(passphrase).is_ok_and(|text| hexadecimal(text).is_ok());
     if length == 2 * LENGTH && hex {
-        return Err(Finding::error(
+        return Err(refused(
             "wifi-passphrase-is-key",
             place,
             "the passphrase is 64 hexadecimal digits: that is a derived key, and wpa_supplicant refuses it as a passphrase",
-        )
-        .fix("name the file as psk_hex_file"));
+            "name the file as psk_hex_file",
+        ));
     }
     if !(8..=63).contains(&length) {
-        return Err(Finding::error(
+        return Err(refused(
             "wifi-passphrase-length",
             place,
-            format!("the passphrase has {length} bytes, and WPA allows 8 to 63"),
-        )
-        .fix("write the access point's passphrase into the file, with printf and without a trailing space"));
+            &format!("the passphrase has {length} bytes, and WPA allows 8 to 63"),
+            "write the access point's passphrase into the file, with printf and without a trailing space",
+        ));
     }
     let text = std::str::from_utf8(passphrase).ok();
     if text.is_none_or(|text| text.contains(char::is_control)) {
-        return Err(Finding::error(
+        return Err(refused(
             "wifi-passphrase-control",
             place,
             "the passphrase holds control characters or is not UTF-8",
-        )
-        .fix("write it again with printf; look at it with `od -c`"));
+            "write it again with printf; look at it with `od -c`",
+        ));
     }
     Ok(())
+}
+
+fn refused(id: &'static str, place: &str, message: &str, fix: &str) -> Box<Finding> {
+    Box::new(Finding::error(id, place, message).fix(fix))
 }
 
 #[cfg(test)]

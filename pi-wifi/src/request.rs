@@ -108,4 +108,6 @@ pub struct Site<'a> {
     pub request: &'a Request,
     /// The networks, in the request's order.
     pub networks: &'a [Network],
+    /// Other tools' parts of RancherOS' configuration: each file's name and text.
+    pub fragments: &'a [(String, String)],
 }

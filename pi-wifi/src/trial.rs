@@ -13,19 +13,22 @@ use crate::render::wpa_supplicant::{Field, content, fields};
 use crate::request::{Network, Request, Site};
 use crate::ssh;
 use crate::stack::Stack;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use cluster::command::Command;
 use cluster::edge::write_file;
 use cluster::finding::Finding;
 use cluster::root::Root;
 use serde_json::json;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often the link is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a DHCP client may take to notice that the network is another one.
+const SETTLED: Duration = Duration::from_secs(6);
 /// How long the old network may take until it is back.
 const BACK: Duration = Duration::from_secs(30);
 /// How long what is sent over the connection may wait for its acknowledgement: a retransmission or three.
@@ -40,6 +43,8 @@ pub struct Trial<'a> {
     pub owner: &'a Owner,
     /// Where files are.
     pub root: &'a Root,
+    /// The addresses that the interface had before.
+    pub before: &'a [IpAddr],
     /// How long it may take.
     pub limit: Duration,
     /// Whether it is kept where the connection that the program was started from does not live on.
@@ -76,10 +81,16 @@ enum Failure {
 
 impl Job<'_> {
     /// A trial of these networks.
-    pub(crate) fn trial<'t>(&'t self, site: Site<'t>, owner: &'t Owner) -> Trial<'t> {
+    pub(crate) fn trial<'t>(
+        &'t self,
+        site: Site<'t>,
+        owner: &'t Owner,
+        before: &'t [IpAddr],
+    ) -> Trial<'t> {
         Trial {
             site,
             owner,
+            before,
             root: self.root,
             limit: Duration::from_secs(self.cli.limit),
             keep_anyway: self.cli.keep_anyway,
@@ -169,32 +180,28 @@ impl Trial<'_> {
     /// With a wpa_supplicant of our own where nobody has the interface.
     fn alone(&self) -> anyhow::Result<Outcome> {
         let interface = self.interface();
+        let number = format!("/run/pi-wifi/{interface}.pid");
+        self.root
+            .remove(Path::new(&number))
+            .with_context(|| format!("removing {number}"))?;
         let path = format!("/run/pi-wifi/{interface}.conf");
         self.root
             .make_folder(Path::new("/run/pi-wifi"), 0o700)
             .context("making /run/pi-wifi")?;
         write_secret(&path, &content(self.site), self.site.networks)?;
-        let number = format!("/run/pi-wifi/{interface}.pid");
         Command::new("wpa_supplicant")
             .args([
                 "-B", "-i", interface, "-c", &path, "-D", "nl80211", "-P", &number,
             ])
             .run()?;
-        let process = self
-            .root
-            .read(Path::new(&number), 64)
-            .context("reading wpa_supplicant's number")?;
-        let process: u32 = String::from_utf8_lossy(&process)
-            .trim()
-            .parse()
-            .context("reading wpa_supplicant's number")?;
-        let started = parent_and_start(self.root, process).map(|(_, started)| started);
+        let control = format!("/run/wpa_supplicant/{interface}");
+        let (process, started) = self.begun(&number, &control)?;
         let guard = self.guard(Undo {
-            end: started.map(|started| (process, started)),
+            end: Some((process, started)),
             remove: vec![path.clone()],
             ..Undo::default()
         })?;
-        let listener = Control::open(&format!("/run/wpa_supplicant/{interface}"))?;
+        let listener = Control::open(&control)?;
         listener.attach()?;
         let came = self
             .connected(Some(&listener), Instant::now() + self.limit)
@@ -203,6 +210,28 @@ impl Trial<'_> {
                 self.wait(None)
             });
         self.settle(guard, came, Kept::default())
+    }
+
+    /// The number of the wpa_supplicant that was started, and when it began. It goes into the background before it writes its
+    /// number and listens.
+    fn begun(&self, number: &str, control: &str) -> anyhow::Result<(u32, u64)> {
+        let deadline = Instant::now() + BACK;
+        loop {
+            let text = self
+                .root
+                .read_if_there(Path::new(number), 64)
+                .with_context(|| format!("reading {number}"))?;
+            let text = text.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+            let process = text.and_then(|text| text.parse::<u32>().ok());
+            let began = process.and_then(|id| Some((id, parent_and_start(self.root, id)?.1)));
+            if let Some(began) = began.filter(|_| Path::new(control).exists()) {
+                return Ok(began);
+            }
+            if Instant::now() >= deadline {
+                bail!("wpa_supplicant was started and does not listen at {control}");
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     /// An address where nobody else gets one: by dhcpcd, or the fixed one.
@@ -314,12 +343,7 @@ impl Trial<'_> {
     fn wait(&self, listener: Option<&Control>) -> Result<(), Failure> {
         let deadline = Instant::now() + self.limit;
         self.connected(listener, deadline)?;
-        while check::addresses(self.interface()).is_empty() {
-            if Instant::now() >= deadline {
-                return Err(Failure::NoAddress);
-            }
-            thread::sleep(PAUSE);
-        }
+        self.addressed(deadline)?;
         let Some(connection) = ssh::connection(self.root) else {
             return Ok(());
         };
@@ -333,6 +357,23 @@ impl Trial<'_> {
             return Ok(());
         }
         Err(Failure::ConnectionDied)
+    }
+
+    /// Waits for an address. One that was there before may still be the former network's, and counts only once the DHCP client
+    /// had the time to take it away.
+    fn addressed(&self, deadline: Instant) -> Result<(), Failure> {
+        let came = Instant::now();
+        loop {
+            let now = check::addresses(self.interface());
+            let new = now.iter().any(|address| !self.before.contains(address));
+            if new || (!now.is_empty() && came.elapsed() >= SETTLED) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline.max(came + SETTLED) {
+                return Err(Failure::NoAddress);
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     fn connected(&self, listener: Option<&Control>, deadline: Instant) -> Result<(), Failure> {

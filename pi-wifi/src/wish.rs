@@ -133,7 +133,7 @@ fn key(
         false => Key::passphrase(secret, &shown),
     };
     Ok(key.unwrap_or_else(|finding| {
-        findings.push(finding);
+        findings.push(*finding);
         Key::Missing
     }))
 }

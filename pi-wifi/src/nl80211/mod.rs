@@ -29,6 +29,7 @@ mod command {
     pub const GET_STATION: u8 = 17;
     pub const REQUEST_REGULATORY: u8 = 27;
     pub const GET_REGULATORY: u8 = 31;
+    pub const GET_SCAN: u8 = 32;
     pub const SET_POWER_SAVE: u8 = 61;
     pub const GET_POWER_SAVE: u8 = 62;
 }
@@ -43,6 +44,7 @@ mod attribute {
     pub const STATION: u16 = 21;
     pub const COUNTRY: u16 = 33;
     pub const FREQUENCY: u16 = 38;
+    pub const BSS: u16 = 47;
     pub const SSID: u16 = 52;
     pub const POWER_SAVE: u16 = 93;
     pub const FEATURES: u16 = 143;
@@ -51,6 +53,14 @@ mod attribute {
     pub const MORE_FEATURES: u16 = 217;
 }
 
+/// `NL80211_BSS_INFORMATION_ELEMENTS`.
+const BSS_ELEMENTS: u16 = 6;
+/// `NL80211_BSS_STATUS`, there only for the access point that an interface is in.
+const BSS_STATUS: u16 = 9;
+/// `NL80211_BSS_STATUS_ASSOCIATED`.
+const ASSOCIATED: u32 = 1;
+/// The element that holds the SSID (IEEE 802.11, 9.4.2.2).
+const ELEMENT_SSID: u8 = 0;
 /// `NL80211_STA_INFO_SIGNAL`, dBm.
 const STATION_SIGNAL: u16 = 7;
 /// `NL80211_FEATURE_SAE`: the program does SAE, the driver passes its frames.
@@ -172,10 +182,31 @@ impl Radio {
     /// # Errors
     /// The kernel does not answer.
     pub fn interface(&mut self, name: &str) -> anyhow::Result<Option<Interface>> {
-        Ok(self
+        let found = self
             .interfaces()?
             .into_iter()
-            .find(|found| found.name == name))
+            .find(|found| found.name == name);
+        match found {
+            Some(own) if own.is_station && own.ssid.is_none() => {
+                let ssid = self.associated(own.index)?;
+                Ok(Some(Interface { ssid, ..own }))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// The SSID of the access point that a station is in, from what was heard of it: not every kernel tells it of the
+    /// interface where wpa_supplicant itself does the association.
+    fn associated(&mut self, index: u32) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut ssid = None;
+        let at = [(attribute::INTERFACE, &index.to_ne_bytes()[..])];
+        self.ask(command::GET_SCAN, true, &at, |message| {
+            let bss = message.attributes().nested(attribute::BSS);
+            let own = bss.filter(|bss| bss.number(BSS_STATUS) == Some(ASSOCIATED));
+            let name = own.and_then(|bss| element(bss.get(BSS_ELEMENTS)?, ELEMENT_SSID));
+            ssid = ssid.take().or(name.map(<[u8]>::to_vec));
+        })?;
+        Ok(ssid)
     }
 
     /// The access point that a station is in.
@@ -298,6 +329,20 @@ impl Radio {
     }
 }
 
+/// The first element of this number: a number, a length, and as many bytes.
+fn element(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
+    loop {
+        let [number, length, rest @ ..] = elements else {
+            return None;
+        };
+        let (body, after) = rest.split_at_checked(usize::from(*length))?;
+        if *number == wanted {
+            return Some(body);
+        }
+        elements = after;
+    }
+}
+
 fn multicast(attributes: Attributes<'_>) -> BTreeMap<String, u32> {
     let groups = attributes.nested(GROUPS).into_iter().flatten();
     groups
@@ -317,4 +362,18 @@ fn interface(attributes: Attributes<'_>) -> Option<Interface> {
         ssid: attributes.get(attribute::SSID).map(<[u8]>::to_vec),
         frequency_mhz: attributes.number(attribute::FREQUENCY),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::element;
+
+    #[test]
+    fn elements_are_found_and_cut_ones_are_not() {
+        let bytes = [1, 2, 9, 9, 0, 3, 97, 0, 255, 3, 0];
+        assert_eq!(element(&bytes, 0), Some(&[97, 0, 255][..]));
+        assert_eq!(element(&bytes, 3), Some(&[][..]));
+        assert_eq!(element(&bytes[..6], 0), None);
+        assert_eq!(element(&bytes, 7), None);
+    }
 }

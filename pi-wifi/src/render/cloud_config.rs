@@ -42,7 +42,22 @@ pub fn config(site: Site<'_>) -> Result<CloudConfig, Box<Vec<Finding>>> {
         return Err(one(what, "leave one network in `wifi.networks`"));
     }
     let mut wrong = Vec::new();
-    for (place, value) in settings(site) {
+    for (name, text) in site.fragments {
+        if let Err(problem) = config.merge(text) {
+            let problem = format!("the fragment {name}: {problem}");
+            wrong.push(cannot(
+                site,
+                None,
+                &problem,
+                "have the tool that it is of write it again",
+            ));
+        }
+    }
+    let settings = match site.networks.is_empty() {
+        true => Vec::new(),
+        false => settings(site),
+    };
+    for (place, value) in settings {
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
         if let Err(problem) = config.set(&place, value) {
             wrong.push(cannot(
