@@ -44,7 +44,8 @@ pub struct Cli {
     /// started from does not come back over it
     #[arg(long)]
     pub(crate) keep_anyway: bool,
-    /// How long a new network may take until it is there
+    /// How long a new network may take until it is there, and as long again until
+    /// there is an address
     #[arg(long, value_name = "SECONDS", default_value_t = 45, value_parser = clap::value_parser!(u64).range(5..=600))]
     pub(crate) limit: u64,
     /// Stay and report what becomes of the link, one JSON object a line; with

@@ -117,7 +117,7 @@ impl Trial<'_> {
 
     fn guard(&self, undo: Undo) -> anyhow::Result<Guard> {
         // Longer than all waiting together: it is there for a program that hangs.
-        let limit = self.limit + BACK + SSH_PATIENCE;
+        let limit = self.limit * 2 + BACK + SSH_PATIENCE;
         Guard::start(self.root, self.interface(), limit, undo)
     }
 
@@ -341,9 +341,8 @@ impl Trial<'_> {
 
     /// Waits for the association, the address, and the connection that the program was started over.
     fn wait(&self, listener: Option<&Control>) -> Result<(), Failure> {
-        let deadline = Instant::now() + self.limit;
-        self.connected(listener, deadline)?;
-        self.addressed(deadline)?;
+        self.connected(listener, Instant::now() + self.limit)?;
+        self.addressed(Instant::now() + self.limit)?;
         let Some(connection) = ssh::connection(self.root) else {
             return Ok(());
         };
@@ -369,7 +368,7 @@ impl Trial<'_> {
             if new || (!now.is_empty() && came.elapsed() >= SETTLED) {
                 return Ok(());
             }
-            if Instant::now() >= deadline.max(came + SETTLED) {
+            if Instant::now() >= deadline {
                 return Err(Failure::NoAddress);
             }
             thread::sleep(PAUSE);
