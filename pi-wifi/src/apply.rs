@@ -280,7 +280,12 @@ impl Acting<'_> {
         }
         let owner = owner::find(root, &site.request.interface);
         let before = check::addresses(&site.request.interface);
-        match self.job.trial(site, &owner, &before).run()? {
+        let former = check::link(&site.request.interface).map(|link| link.ssid_hex);
+        match self
+            .job
+            .trial(site, &owner, &before, former.as_deref())
+            .run()?
+        {
             Outcome::Kept(kept_now) => {
                 *kept = kept_now;
                 Ok(true)

@@ -45,6 +45,10 @@ pub struct Trial<'a> {
     pub root: &'a Root,
     /// The addresses that the interface had before.
     pub before: &'a [IpAddr],
+    /// The network that it was in before, by its SSID in hexadecimal digits.
+    pub former: Option<&'a str>,
+    /// When it began.
+    pub begun: Instant,
     /// How long it may take.
     pub limit: Duration,
     /// Whether it is kept where the connection that the program was started from does not live on.
@@ -86,11 +90,14 @@ impl Job<'_> {
         site: Site<'t>,
         owner: &'t Owner,
         before: &'t [IpAddr],
+        former: Option<&'t str>,
     ) -> Trial<'t> {
         Trial {
             site,
             owner,
             before,
+            former,
+            begun: Instant::now(),
             root: self.root,
             limit: Duration::from_secs(self.cli.limit),
             keep_anyway: self.cli.keep_anyway,
@@ -420,22 +427,30 @@ impl Trial<'_> {
             guard.keep(self.root)?;
             return Ok(Outcome::Kept(kept));
         };
+        let seconds = self.begun.elapsed().as_secs();
         let back = guard.take_back(self.root);
-        let had = self.owner.stack.is_some();
         let deadline = Instant::now() + BACK;
-        let mut again = !had;
-        while had && !again && Instant::now() < deadline {
-            again = check::link(self.interface()).is_some();
+        let again = || {
+            check::link(self.interface())
+                .map(|link| link.ssid_hex)
+                .as_deref()
+                == self.former
+        };
+        while self.former.is_some() && !again() && Instant::now() < deadline {
             thread::sleep(PAUSE);
         }
-        Ok(Outcome::TakenBack(Box::new(self.finding(
-            &failure,
-            again,
-            back.err(),
-        ))))
+        let again = self.former.is_none() || again();
+        let finding = self.finding(&failure, seconds, again, back.err());
+        Ok(Outcome::TakenBack(Box::new(finding)))
     }
 
-    fn finding(&self, failure: &Failure, again: bool, problem: Option<anyhow::Error>) -> Finding {
+    fn finding(
+        &self,
+        failure: &Failure,
+        seconds: u64,
+        again: bool,
+        problem: Option<anyhow::Error>,
+    ) -> Finding {
         let names: Vec<String> = self
             .site
             .networks
@@ -481,7 +496,7 @@ impl Trial<'_> {
         let problem = problem.map(|problem| format!("{problem:#}"));
         Finding::error(id, self.interface(), format!("{what}{former}"))
             .fix(fix)
-            .evidence(json!({"former_link_is_back": again, "problem": problem}))
+            .evidence(json!({"seconds": seconds, "former_link_is_back": again, "problem": problem}))
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! 200 networks with hostile names and passphrases, 2,000 with `LONG=1`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
 
 use cluster_tests::program::Program;
 use cluster_tests::{require, tools};

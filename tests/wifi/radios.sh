@@ -49,7 +49,7 @@ start_points() {
     ip -n ap address add "192.168.5$n.1/24" dev "wlan$n"
     start_point "$name"
     ip netns exec ap dnsmasq --port=0 --interface="wlan$n" --bind-interfaces --except-interface=lo --user=root --no-ping \
-      --dhcp-range="192.168.5$n.10,192.168.5$n.99,1h" --dhcp-leasefile="/tmp/$name.leases" --pid-file="/tmp/$name.dnsmasq"
+      --dhcp-range="192.168.5$n.10,192.168.5$n.99,1h" --dhcp-leasefile="/tmp/$name.leases" --pid-file="/tmp/$name.dnsmasq" --log-dhcp --log-facility="/tmp/$name.dhcp"
   done
 }
 
