@@ -34,6 +34,8 @@ const LIMIT: Duration = Duration::from_secs(1500);
 
 /// There is no service manager: the engine is started and stopped by these.
 const START: &str = r#"#!/bin/sh
+# As Debian's own scripts make it: what is in it is gone with the machine.
+[ -L /var/run ] || { rm -rf /var/run && ln -s /run /var/run; }
 # A containerd of its own, as Debian's unit has it: the one that dockerd starts itself gets 15 s, too little on this machine.
 if [ ! -S /run/containerd/containerd.sock ]; then
   setsid containerd >>/run/containerd.log 2>&1 &
