@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gluster of cloud-at-home: run on pi3.
-# Made by gluster-plan 0.1.0; plan ff283e675e2c24e1aaebfd3011229a6ee460924d1f54fc958b47fda0d83070cd.
+# Made by gluster-plan 0.1.0; plan 9dcd27b01b8228d754510af467bcae619dff77a969d3800be381fa2d657d731d.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -179,11 +179,12 @@ Number of entries: 0
 Number of entries: 0' ]; then
   say 'healed-gv0: already so'
 else
-  say 'healed-gv0: wait for it, at most 43200 s'
-  n=0; until [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
-Number of entries: 0
-Number of entries: 0
-Number of entries: 0' ]; do n=$((n+1)); [ $n -lt 43201 ] || break; sleep 1; done
+  say 'healed-gv0: run sh -c '\''until [ "$(gluster volume heal "$1" info | grep -c '\''\'\'''\''^Number of entries: 0 *$'\''\'\'''\'')" = "$2" ]; do
+  gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
+done'\'' heal gv0 4'
+  timeout 43200 sh -c 'until [ "$(gluster volume heal "$1" info | grep -c '\''^Number of entries: 0 *$'\'')" = "$2" ]; do
+  gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
+done' heal gv0 4
   [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
 Number of entries: 0
 Number of entries: 0
