@@ -183,6 +183,7 @@ def whole(volume="gv0", bricks=4, limit=90):
         if not pushed and time.monotonic() > deadline - limit * 2 / 3:
             # A brick that a server quorum stopped is not always started again when its daemon comes back.
             gluster("pi1", "volume", "start", volume, "force", check=False, limit=130)
+            gluster("pi1", "volume", "heal", volume, check=False, limit=130)
             pushed = True
         info = gluster("pi1", "volume", "heal", volume, "info", check=False, limit=130).stdout
         lines = info.splitlines()
