@@ -8,6 +8,7 @@ pub mod answer;
 pub mod ca;
 pub mod cli;
 pub mod k3sup;
+pub mod kernel_line;
 pub mod keys;
 pub mod plan;
 pub mod platform;
