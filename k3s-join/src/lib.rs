@@ -6,14 +6,18 @@
 
 pub mod answer;
 pub mod ca;
+pub mod check;
 pub mod cli;
+pub mod here;
 pub mod k3sup;
 pub mod kernel_line;
 pub mod keys;
+pub mod observe;
 pub mod plan;
 pub mod platform;
 pub mod ports;
 pub mod refuse;
+pub mod rehearse;
 pub mod remove;
 pub mod render;
 pub mod request;
@@ -45,6 +49,8 @@ pub enum Mode {
     MakeCa(PathBuf),
     /// Say how this node leaves.
     Remove(Label),
+    /// Look at a node, rehearse joining, or act on it.
+    Here,
 }
 
 /// The answer and what was noticed.
@@ -61,7 +67,22 @@ pub fn answer(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Findi
         Mode::Plan => Ok(plan::plan(&request)),
         Mode::MakeCa(folder) => make_ca(cli, request, &folder),
         Mode::Remove(node) => remove(&request, &node),
+        Mode::Here => on_node(cli, &request),
     }
+}
+
+/// What a node is, how joining would go, or what was done there, beside what is planned for it.
+fn on_node(cli: &Cli, request: &Request) -> anyhow::Result<(Answer, Vec<Finding>)> {
+    let (mut answer, mut findings) = match request.nodes() {
+        [] => (Answer::default(), Vec::new()),
+        _ => plan::plan(request),
+    };
+    // Advice about the cluster has its place in the plan.
+    findings.retain(|finding| finding.severity != Severity::Info);
+    let (report, more) = here::run(cli, request, &answer)?;
+    findings.extend(more);
+    answer.here = Some(report);
+    Ok((answer, findings))
 }
 
 /// Makes the certificate authorities, and plans with them.
@@ -70,7 +91,7 @@ fn make_ca(
     mut request: Request,
     folder: &Path,
 ) -> anyhow::Result<(Answer, Vec<Finding>)> {
-    let server = match &cli.server {
+    let server = match &cli.here.server {
         Some(server) => server.clone(),
         None => Shared::new(&request)
             .url

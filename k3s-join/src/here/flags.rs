@@ -1,0 +1,63 @@
+//! The arguments about this node.
+
+use clap::Args;
+use cluster::edge::node::NodeArguments;
+use cluster::inventory::Role;
+use std::path::PathBuf;
+
+/// What is done on a node.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Here {
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
+    /// Look at the node, or with --sysroot at its card: what would keep it from
+    /// joining
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Rehearse joining against the server: nothing is registered, nothing
+    /// changed
+    #[arg(long)]
+    pub(crate) rehearse: bool,
+    /// The server that the node joins, https://ADDRESS:6443 [default: the
+    /// document's]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The file with the token [default: the document's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The SHA-256 of the server's CA, where the token has none in it
+    #[arg(long, value_name = "SHA256", value_parser = sha256)]
+    pub(crate) pin: Option<String>,
+    /// The node's part: server or agent [default: the document's]
+    #[arg(long, value_parser = role)]
+    pub(crate) role: Option<Role>,
+    /// How long each step of a rehearsal may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) limit: u64,
+    /// With --check: also measure flushed writes where K3s's data will lie
+    #[arg(long, requires = "check")]
+    pub(crate) probe_disk: bool,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    match text {
+        "server" => Ok(Role::Server),
+        "agent" => Ok(Role::Agent),
+        _ => Err("expected server or agent".to_owned()),
+    }
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    let good = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match good {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("expected 64 hexadecimal digits".to_owned()),
+    }
+}
+
+impl Here {
+    /// Whether anything is asked of a node itself.
+    pub fn asked(&self) -> bool {
+        self.check || self.rehearse || self.node.apply
+    }
+}

@@ -1,0 +1,120 @@
+//! What is done on the node itself, or to its card: check, rehearse, apply, leave.
+
+mod flags;
+mod report;
+mod wish;
+
+pub use flags::Here;
+pub use report::{Report, text};
+
+use crate::answer::Answer;
+use crate::check;
+use crate::cli::Cli;
+use crate::observe;
+use crate::rehearse::{self, Target, ports};
+use crate::request::Request;
+use anyhow::Context;
+use cluster::edge::Usage;
+use cluster::finding::Finding;
+use cluster::root::Root;
+use std::time::Duration;
+use wish::Planned;
+
+/// What a run on a node found.
+///
+/// # Errors
+/// What keeps it from an answer.
+pub fn run(
+    cli: &Cli,
+    request: &Request,
+    answer: &Answer,
+) -> anyhow::Result<(Report, Vec<Finding>)> {
+    let here = &cli.here;
+    let root = here.node.root()?;
+    let mut findings = Vec::new();
+    let planned = Planned::read(cli, request, answer, &root, &mut findings)?;
+    let mut report = Report {
+        node: planned.name.clone(),
+        ..Report::default()
+    };
+    if here.check {
+        findings.extend(look(here, &root, &planned, &mut report)?);
+    }
+    if here.rehearse {
+        findings.extend(rehearsal(here, &planned, &mut report)?);
+    }
+    Ok((report, findings))
+}
+
+/// `--check`.
+fn look(
+    here: &Here,
+    root: &Root,
+    planned: &Planned,
+    report: &mut Report,
+) -> anyhow::Result<Vec<Finding>> {
+    let mut state = observe::observe(root, &planned.wish)?;
+    if here.probe_disk
+        && let Some(volume) = &state.resources.data
+    {
+        state.resources.latencies_us = observe::latencies(root, &volume.path)?;
+    }
+    let mut findings = check::check(&state, &planned.wish);
+    findings.extend(planned.identity(root));
+    report.observed(&state);
+    Ok(findings)
+}
+
+/// `--rehearse`.
+fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
+    let limit = Duration::from_secs(here.limit);
+    let Some(url) = planned.wish.server.clone() else {
+        if planned.first_server {
+            let message = "it is the first server: there is none to rehearse with";
+            return Ok(vec![Finding::info(
+                "rehearse-first-server",
+                &planned.name,
+                message,
+            )]);
+        }
+        let problem = "--rehearse needs a server: --server https://ADDRESS:6443, or a document with this node and a server";
+        return Err(Usage::new(problem)).context("reading the arguments");
+    };
+    let target = Target {
+        url,
+        token: planned.token.clone(),
+        pin: here.pin.clone(),
+        role: planned.wish.role,
+        settings: planned.settings.clone(),
+        networks: own_addresses(),
+        limit,
+    };
+    let (rehearsal, mut findings) = rehearse::rehearse(&target);
+    report.rehearsal = Some(rehearsal);
+    if let Some(role) = planned.wish.role {
+        let (ports, more) = ports::probe(role, &planned.peers, limit.min(Duration::from_secs(2)));
+        report.ports = ports;
+        findings.extend(more);
+    }
+    Ok(findings)
+}
+
+/// The addresses of this machine that are not its loopback's.
+fn own_addresses() -> Vec<String> {
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let addresses = all.filter_map(|entry| {
+        let storage = entry.address?;
+        let v4 = storage
+            .as_sockaddr_in()
+            .map(|a| std::net::IpAddr::V4(a.ip()));
+        v4.or_else(|| {
+            storage
+                .as_sockaddr_in6()
+                .map(|a| std::net::IpAddr::V6(a.ip()))
+        })
+    });
+    addresses
+        .filter(|address| !address.is_loopback())
+        .map(|address| address.to_string())
+        .collect()
+}
