@@ -5,6 +5,7 @@
 //! acts is [`ca`], which makes the certificate authorities, and [`secrets`], which reads the secret files.
 
 pub mod answer;
+pub mod apply;
 pub mod ca;
 pub mod check;
 pub mod cli;
@@ -67,19 +68,30 @@ pub fn answer(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Findi
         Mode::Plan => Ok(plan::plan(&request)),
         Mode::MakeCa(folder) => make_ca(cli, request, &folder),
         Mode::Remove(node) => remove(&request, &node),
-        Mode::Here => on_node(cli, &request),
+        Mode::Here => on_node(cli, &request, input),
     }
 }
 
 /// What a node is, how joining would go, or what was done there, beside what is planned for it.
-fn on_node(cli: &Cli, request: &Request) -> anyhow::Result<(Answer, Vec<Finding>)> {
+fn on_node(
+    cli: &Cli,
+    request: &Request,
+    input: &Input<'_>,
+) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let (mut answer, mut findings) = match request.nodes() {
         [] => (Answer::default(), Vec::new()),
         _ => plan::plan(request),
     };
     // Advice about the cluster has its place in the plan.
     findings.retain(|finding| finding.severity != Severity::Info);
-    let (report, more) = here::run(cli, request, &answer)?;
+    let given: Option<serde_json::Value> = input
+        .document
+        .answer("k3s_join")
+        .context("reading the document")?;
+    let blocked = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let (report, more) = here::run(cli, request, &answer, given.as_ref(), blocked)?;
     findings.extend(more);
     answer.here = Some(report);
     Ok((answer, findings))

@@ -45,6 +45,21 @@ fn read_file(boot: &Boot) -> Option<(&str, &[u8])> {
     Some((path, boot.files.get(path)?))
 }
 
+/// Whether the kernel of this node, or of this card, has the memory control group off unless its command line says so.
+pub fn wants_words(state: &State, wish: &Wish) -> bool {
+    let of_kernel = |release: &String| Dialect::of(release) == Dialect::RaspberryPi;
+    let releases = &state.modules.releases;
+    match (&state.cgroups, releases.is_empty()) {
+        (Some(Cgroups::V2(found) | Cgroups::V1(found)), _) => !found.iter().any(|c| c == "memory"),
+        (Some(Cgroups::Unmounted), _) => false,
+        (None, false) => releases.iter().any(of_kernel),
+        (None, true) => {
+            matches!(wish.os, Some(Os::RaspiOs | Os::Ubuntu))
+                || ["raspbian", "ubuntu", "debian"].contains(&state.os_id.as_str())
+        }
+    }
+}
+
 struct Judged<'a> {
     state: &'a State,
     subject: &'a str,
@@ -129,7 +144,7 @@ impl Judged<'_> {
         if self.state.cgroups.is_some() && self.effective() {
             return;
         }
-        if !self.on && self.state.cgroups.is_none() && self.is_pi(wish) {
+        if !self.on && self.state.cgroups.is_none() && wants_words(self.state, wish) {
             let message = format!(
                 "{} does not switch the memory control group on, which the Raspberry Pi's kernels have off",
                 self.path
@@ -150,14 +165,6 @@ impl Judged<'_> {
                 )),
             );
         }
-    }
-
-    fn is_pi(&self, wish: &Wish) -> bool {
-        let by_name = ["raspbian", "ubuntu", "debian"].contains(&self.state.os_id.as_str());
-        let by_module = (self.state.modules.releases.iter())
-            .any(|release| Dialect::of(release) == Dialect::RaspberryPi);
-        let wished = matches!(wish.os, Some(Os::RaspiOs | Os::Ubuntu));
-        wished || by_module || (by_name && self.state.modules.releases.is_empty())
     }
 
     /// Debian writes the file anew with each kernel: what is only in it is gone then.

@@ -14,6 +14,7 @@ mod remains;
 mod resources;
 pub mod state;
 
+pub use boot::wants_words;
 pub use clock::date;
 use cluster::finding::Finding;
 use state::{State, Wish};

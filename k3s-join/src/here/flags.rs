@@ -34,6 +34,27 @@ pub struct Here {
     /// How long each step of a rehearsal may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) limit: u64,
+    /// With --apply: K3s's release file, copied to /usr/local/bin/k3s
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub(crate) binary: Option<PathBuf>,
+    /// With --apply: an archive of the same release's images; may be given again
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub(crate) images: Vec<PathBuf>,
+    /// The release's list of sums (sha256sum-arm64.txt), to compare both with
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub(crate) sums: Option<PathBuf>,
+    /// With --apply: run this official install.sh with the right variables
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub(crate) run_installer: Option<PathBuf>,
+    /// With --apply: how long K3s may take until it is ready, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) wait: u64,
+    /// Take back what --apply did; K3s's own script ends and removes it
+    #[arg(long, conflicts_with_all = ["check", "rehearse", "binary", "images", "run_installer"])]
+    pub(crate) leave: bool,
+    /// With --leave: lose the datastore and the pods' local volumes
+    #[arg(long, requires = "leave")]
+    pub(crate) discard: bool,
     /// With --check: also measure flushed writes where K3s's data will lie
     #[arg(long, requires = "check")]
     pub(crate) probe_disk: bool,
@@ -58,6 +79,6 @@ fn sha256(text: &str) -> Result<String, String> {
 impl Here {
     /// Whether anything is asked of a node itself.
     pub fn asked(&self) -> bool {
-        self.check || self.rehearse || self.node.apply
+        self.check || self.rehearse || self.leave || self.node.apply
     }
 }

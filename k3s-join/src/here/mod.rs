@@ -1,6 +1,8 @@
 //! What is done on the node itself, or to its card: check, rehearse, apply, leave.
 
+mod act;
 mod flags;
+mod leave;
 mod report;
 mod wish;
 
@@ -17,6 +19,7 @@ use anyhow::Context;
 use cluster::edge::Usage;
 use cluster::finding::Finding;
 use cluster::root::Root;
+use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
 
@@ -28,6 +31,8 @@ pub fn run(
     cli: &Cli,
     request: &Request,
     answer: &Answer,
+    given: Option<&Value>,
+    blocked: bool,
 ) -> anyhow::Result<(Report, Vec<Finding>)> {
     let here = &cli.here;
     let root = here.node.root()?;
@@ -37,6 +42,24 @@ pub fn run(
         node: planned.name.clone(),
         ..Report::default()
     };
+    if here.leave {
+        findings.extend(leave::run(here, answer, &root, &planned, &mut report)?);
+        return Ok((report, findings));
+    }
+    if here.node.apply {
+        let job = act::Job {
+            cli,
+            answer,
+            planned: &planned,
+            root: &root,
+            given,
+        };
+        // What speaks against the plan speaks against acting on it.
+        if !blocked {
+            findings.extend(job.run(&mut report)?);
+        }
+        return Ok((report, findings));
+    }
     if here.check {
         findings.extend(look(here, &root, &planned, &mut report)?);
     }

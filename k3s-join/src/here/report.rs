@@ -3,6 +3,7 @@
 use crate::check::state::{Cgroups, State};
 use crate::rehearse::ports::{PortReport, PortResult};
 use crate::rehearse::{Rehearsal, StepResult};
+use cluster::plan::Step;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,6 +21,32 @@ pub struct Report {
     /// Ports of the other nodes (`--rehearse` with a document).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortReport>,
+    /// What was done, or would be (`--apply`, `--leave`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Act {
+    /// Whether this run did something.
+    pub changed: bool,
+    /// Whether it continued what a killed run had begun.
+    pub continued: bool,
+    /// The steps that were done.
+    pub did: Vec<String>,
+    /// The steps whose effect is not there.
+    pub pending: Vec<String>,
+    /// Whether K3s is ready; `null` where it was not started.
+    pub ready: Option<bool>,
+    /// Whether the machine has to start anew before K3s can run.
+    pub reboot_required: bool,
+    /// The hash of the state that the steps are for.
+    pub state_sha256: String,
+    /// The hash of the steps.
+    pub plan_sha256: String,
+    /// The steps.
+    pub steps: Vec<Step>,
 }
 
 /// What was seen of a node.
@@ -113,6 +140,17 @@ pub fn text(report: &Report) -> String {
             PortResult::Unknown => "unknown (UDP does not tell)",
         };
         out.push_str(&format!("  {} {:10} {word}\n", port.node, port.port));
+    }
+    if let Some(act) = &report.act {
+        let words = |ids: &[String]| ids.iter().map(|id| format!("  {id}\n")).collect::<String>();
+        match (act.did.is_empty(), act.pending.is_empty()) {
+            (false, _) => out.push_str(&format!("Done:\n{}", words(&act.did))),
+            (true, false) => out.push_str(&format!("To do:\n{}", words(&act.pending))),
+            (true, true) => out.push_str("Nothing to do: it is all so already\n"),
+        }
+        if act.ready == Some(true) {
+            out.push_str("K3s is ready\n");
+        }
     }
     out
 }
