@@ -15,7 +15,7 @@ use crate::observe::observe;
 use crate::platform::DATA_DIR;
 use crate::secrets;
 use anyhow::Context;
-use cluster::finding::{self, Finding};
+use cluster::finding::{self, Finding, Severity};
 use cluster::inventory::Role;
 use cluster::plan::Plan;
 use cluster::root::Root;
@@ -25,14 +25,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// Errors of a check that an apply mends, or that the next start does.
-const MENDED: [&str; 6] = [
-    "kernel-line-memory",
-    "kernel-line-second-line",
-    "kernel-line-wrong-file",
-    "memory-cgroup-off",
-    "reboot-required",
-    "server-url-differs",
+/// Errors of a check that keep anything from being written: this may not be the node, or it is another cluster's, or
+/// what is written would not last. All others keep K3s from being started.
+const BLOCKING: [&str; 11] = [
+    "agent-of-another-cluster",
+    "data-filesystem",
+    "hostname-differs",
+    "hostname-invalid",
+    "kernel-line-unfit",
+    "machine-id-twice",
+    "node-identity",
+    "other-kubernetes",
+    "other-role-installed",
+    "server-token-differs",
+    "server-url",
 ];
 /// A command line is far shorter.
 const LIMIT: u64 = 64 << 10;
@@ -67,10 +73,8 @@ impl Job<'_> {
         report.observed(&state);
         let mut before = check(&state, &self.planned.wish);
         before.extend(self.planned.identity(self.root));
-        if before
-            .iter()
-            .any(|f| f.severity == finding::Severity::Error && !MENDED.contains(&f.id))
-        {
+        let blocks = |f: &Finding| f.severity == Severity::Error && BLOCKING.contains(&f.id);
+        if before.iter().any(blocks) {
             return Ok(before);
         }
         let (intent, found) = self.intent(&state)?;
