@@ -67,7 +67,7 @@ pub(super) fn tcp(server: &Server, addresses: &[IpAddr], limit: Duration) -> Ste
         ),
         Obstacle::Silent => (
             "server-silent",
-            format!("no answer within {} s: the packets are dropped on the way, or no host has this address", limit.as_secs_f64()),
+            format!("no answer within {} s: a firewall drops the packets, here, on the way or there, or no host has this address", limit.as_secs_f64()),
             "ping it; open TCP 6443 on the server's firewall and between the networks",
         ),
         Obstacle::NoRoute => ("server-no-route", "there is no route to it from here".to_owned(), "ip route: a default route has to be there"),
