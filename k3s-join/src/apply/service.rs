@@ -7,7 +7,7 @@ use cluster::finding::Finding;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How often the unit is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,10 +35,7 @@ pub fn start(
     wait: Duration,
     secrets: &[Vec<u8>],
 ) -> anyhow::Result<Option<Finding>> {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let since = cursor();
     let before = look(unit)?;
     if before.active == "active" && !changed {
         return Ok(None);
@@ -61,7 +58,13 @@ pub fn start(
             return Ok(None);
         }
         if failing || begun.elapsed() >= wait {
-            return Ok(Some(not_ready(unit, &now, begun.elapsed(), since, secrets)));
+            return Ok(Some(not_ready(
+                unit,
+                &now,
+                begun.elapsed(),
+                &since,
+                secrets,
+            )));
         }
     }
 }
@@ -94,9 +97,28 @@ fn look(unit: &str) -> anyhow::Result<Unit> {
     })
 }
 
+/// The argument that leaves out of a log what stands in it now: of an earlier start, which had another cause.
+fn cursor() -> String {
+    let last = Command::new("journalctl").args(["--lines", "0", "--show-cursor", "--quiet"]);
+    let out = last
+        .limit(Duration::from_secs(20))
+        .run()
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&out).into_owned();
+    match text.trim().strip_prefix("-- cursor: ") {
+        Some(cursor) => format!("--after-cursor={cursor}"),
+        None => "--boot".to_owned(),
+    }
+}
+
 /// Why it is not ready, from its own log.
-fn not_ready(unit: &str, now: &Unit, waited: Duration, since: u64, secrets: &[Vec<u8>]) -> Finding {
-    let since = format!("@{since}");
+fn not_ready(
+    unit: &str,
+    now: &Unit,
+    waited: Duration,
+    since: &str,
+    secrets: &[Vec<u8>],
+) -> Finding {
     let log = Command::new("journalctl").args([
         "--unit",
         unit,
@@ -105,8 +127,7 @@ fn not_ready(unit: &str, now: &Unit, waited: Duration, since: u64, secrets: &[Ve
         "--no-pager",
         "--output",
         "cat",
-        "--since",
-        &since,
+        since,
     ]);
     let log = log.limit(Duration::from_secs(20)).run().unwrap_or_default();
     let log = diagnose::redact(&String::from_utf8_lossy(&log), secrets);
