@@ -143,6 +143,18 @@ const EXAMPLES: &str = "\
   How a node leaves, in the order that keeps the quorum
     k3s-join --remove pi3 -f text cluster.json
 
+  On a node, or on its mounted card: what would keep it from joining
+    sudo k3s-join --check -f text cluster.json
+    k3s-join --check -n --sysroot /media/rootfs -f text
+
+  How joining would go; nothing is registered
+    k3s-join --rehearse -n --server https://192.168.11.11:6443 \\
+      --token-file k3s.token -f text
+
+  Join, or say within five minutes why not; and leave again
+    sudo k3s-join --apply --run-installer install.sh cluster.json
+    sudo k3s-join --leave --apply cluster.json
+
 Operating systems:
   raspios, ubuntu, debian  files, script, installer or airgap; not yet tried
                            on real hardware

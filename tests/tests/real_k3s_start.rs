@@ -40,7 +40,7 @@ printf 'kept\t0\t0\t%s\n' "$kept"
 scene other-role --apply --role server
 mkdir -p /var/lib/rancher/k3s/storage/pvc-1
 scene leave-data --leave --apply
-scene leave --leave --discard --apply
+scene leave --leave --discard volumes --apply
 [ -e /etc/rancher/node/password ] && [ ! -e /usr/local/bin/k3s ] && [ ! -e /etc/systemd/system/k3s-agent.service ] && gone=true || gone=false
 printf 'gone\t0\t0\t%s\n' "$gone"
 "#;

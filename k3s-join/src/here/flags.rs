@@ -1,6 +1,6 @@
 //! The arguments about this node.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cluster::edge::node::NodeArguments;
 use cluster::inventory::Role;
 use std::path::PathBuf;
@@ -52,12 +52,27 @@ pub struct Here {
     /// Take back what --apply did; K3s's own script ends and removes it
     #[arg(long, conflicts_with_all = ["check", "rehearse", "binary", "images", "run_installer"])]
     pub(crate) leave: bool,
-    /// With --leave: lose the datastore and the pods' local volumes
-    #[arg(long, requires = "leave")]
-    pub(crate) discard: bool,
+    /// With --leave: what may be lost: datastore, volumes or both
+    #[arg(
+        long,
+        value_name = "WHAT",
+        requires = "leave",
+        value_enum,
+        value_delimiter = ','
+    )]
+    pub(crate) discard: Vec<Discard>,
     /// With --check: also measure flushed writes where K3s's data will lie
     #[arg(long, requires = "check")]
     pub(crate) probe_disk: bool,
+}
+
+/// What leaving may lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Discard {
+    /// The cluster's datastore on this server
+    Datastore,
+    /// The local volumes of pods
+    Volumes,
 }
 
 fn role(text: &str) -> Result<Role, String> {

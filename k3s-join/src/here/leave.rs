@@ -1,6 +1,7 @@
 //! `--leave`: what `--apply` did is taken back. The node's password stays, so that it may come back under its name.
 
 use super::Here;
+use super::flags::Discard;
 use super::report::{Act, Report};
 use super::wish::Planned;
 use crate::answer::Answer;
@@ -28,7 +29,9 @@ const SCRIPTS: [(&str, &str); 2] = [
     ),
 ];
 /// Files of this program's, where no document says which.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
+    "/etc/rancher/k3s/k3s-join.token",
+    "/etc/rancher/k3s/k3s-join.agent-token",
     "/etc/rancher/k3s/config.yaml.d/50-k3s-join.yaml",
     "/etc/systemd/system/k3s.service.d/50-k3s-join.conf",
     "/etc/systemd/system/k3s-agent.service.d/50-k3s-join.conf",
@@ -36,9 +39,17 @@ const FILES: [&str; 5] = [
     "/etc/sysctl.d/90-k3s-join.conf",
 ];
 /// What goes with K3s's data and cannot be had again.
-const LOST: [(&str, &str); 2] = [
-    ("/var/lib/rancher/k3s/server/db", "the cluster's datastore"),
-    ("/var/lib/rancher/k3s/storage", "pods' local volumes"),
+const LOST: [(Discard, &str, &str); 2] = [
+    (
+        Discard::Datastore,
+        "/var/lib/rancher/k3s/server/db",
+        "the cluster's datastore",
+    ),
+    (
+        Discard::Volumes,
+        "/var/lib/rancher/k3s/storage",
+        "pods' local volumes",
+    ),
 ];
 /// A command line is far shorter.
 const LIMIT: u64 = 64 << 10;
@@ -100,13 +111,16 @@ fn lost(here: &Here, root: &Root, planned: &Planned) -> Option<Finding> {
         root.names(Path::new(path))
             .is_ok_and(|names| !names.is_empty())
     };
-    let found: Vec<(&str, &str)> = LOST.into_iter().filter(|(path, _)| filled(path)).collect();
-    let (path, what) = found.first().filter(|_| !here.discard)?;
+    let lost = LOST
+        .iter()
+        .filter(|(kind, path, _)| filled(path) && !here.discard.contains(kind));
+    let found: Vec<&str> = lost.clone().map(|(_, path, _)| *path).collect();
+    let (_, path, what) = lost.clone().next()?;
     let message = format!("K3s's own script removes {path}, {what}, and nothing brings it back");
     Some(
         Finding::error("leave-loses-data", &planned.name, message)
-            .fix("copy it elsewhere; then --leave --discard --apply. A server of several: k3s-join --remove first")
-            .evidence(json!({"paths": found.iter().map(|(path, _)| path).collect::<Vec<_>>()})),
+            .fix("copy it elsewhere; then --leave --apply with --discard datastore, volumes or both. A server of several: k3s-join --remove first")
+            .evidence(json!({ "paths": found })),
     )
 }
 

@@ -10,6 +10,7 @@ pub use flags::Here;
 pub use report::{Report, text};
 
 use crate::answer::Answer;
+use crate::apply;
 use crate::check;
 use crate::cli::Cli;
 use crate::observe;
@@ -19,6 +20,7 @@ use anyhow::Context;
 use cluster::edge::Usage;
 use cluster::finding::Finding;
 use cluster::root::Root;
+use cluster::run::{Journal, Refusal};
 use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
@@ -84,8 +86,25 @@ fn look(
     }
     let mut findings = check::check(&state, &planned.wish);
     findings.extend(planned.identity(root));
+    findings.extend(unfinished(root, planned)?);
     report.observed(&state);
     Ok(findings)
+}
+
+/// What a run that was ended in the middle left.
+fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>> {
+    let left = match Journal::peek(&apply::journal(root, &planned.name)) {
+        Ok(left) => left,
+        Err(error) => return Refusal::finding(error).map(Some),
+    };
+    Ok(left.map(|left| {
+        let (begun, all) = (left.progress.len(), left.plan.steps.len());
+        let message = format!(
+            "an earlier --apply was ended in the middle: {begun} of {all} steps were begun"
+        );
+        Finding::warning("apply-unfinished", &planned.name, message)
+            .fix("run it again with the same arguments: it goes on where it was ended")
+    }))
 }
 
 /// `--rehearse`.
