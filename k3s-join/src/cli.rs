@@ -82,6 +82,12 @@ impl Cli {
         }
     }
 
+    /// Whether the document has the node, or there is none to have it.
+    fn knows(&self, inventory: &Inventory, node: &Label) -> bool {
+        let without = inventory.nodes.is_empty() && self.mode() == Mode::Here;
+        without || inventory.nodes.iter().any(|known| known.name == *node)
+    }
+
     /// Refuses a node that the document does not have, and a mode that has no such artefact.
     fn check(&self, inventory: &Inventory) -> anyhow::Result<()> {
         if let (Mode::MakeCa(_), Some(Err(problem))) =
@@ -98,8 +104,7 @@ impl Cli {
                 "--check, --rehearse and --apply have the formats json and text".to_owned()
             }
             (Some(node), ..)
-                if !(inventory.nodes.is_empty() && self.mode() == Mode::Here)
-                    && !inventory.nodes.iter().any(|known| known.name == *node) => {
+                if !self.knows(inventory, node) => {
                 let known: Vec<&str> = inventory
                     .nodes
                     .iter()

@@ -106,9 +106,8 @@ fn scenes() -> BTreeMap<String, Scene> {
     let errors = std::fs::read_to_string(at("errors")).unwrap();
     let lines = output.lines().map(|line| {
         let parts: Vec<&str> = line.splitn(4, '\t').collect();
-        let &[name, code, seconds, answer] = parts.as_slice() else {
-            panic!("{line}\n{errors}");
-        };
+        assert_eq!(parts.len(), 4, "{line}\n{errors}");
+        let (name, code, seconds, answer) = (parts[0], parts[1], parts[2], parts[3]);
         let answer = serde_json::from_str(answer).unwrap_or(Value::Null);
         let scene = Scene {
             code: code.parse().unwrap(),

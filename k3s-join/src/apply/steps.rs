@@ -1,28 +1,15 @@
 //! The steps of an apply and of a leave. Pure: the same intent gives the same steps, also when a killed run has done some.
 
+use crate::answer::FileAnswer;
+use crate::plan::steps as plan_steps;
 use cluster::plan::{Action, Check, Plan, Step, sha256};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What stands behind the file's name where its former content is kept.
 pub const BACKUP: &str = ".before-k3s-join";
-/// How long the installer may take: it may download K3s.
-const INSTALL_S: u64 = 900;
 /// How long its counterpart may take: it ends every container.
 const UNINSTALL_S: u64 = 300;
-
-/// A file for the node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Its path.
-    pub path: String,
-    /// Its permissions.
-    pub mode: u32,
-    /// What a plan shows of it: its content, or [`cluster::secret::REDACTED`].
-    pub shown: String,
-    /// The secret file that it comes from.
-    pub secret_file: Option<String>,
-}
 
 /// A large file that is copied onto the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +43,22 @@ pub struct Intent {
     /// The kernel command line, where it needs our words.
     pub kernel_line: Option<KernelLine>,
     /// Files.
-    pub files: Vec<Written>,
+    pub files: Vec<FileAnswer>,
     /// Program and images.
     pub copies: Vec<Copied>,
-    /// The official installer's file, the variables that it gets, and the unit that it makes.
-    pub installer: Option<(String, BTreeMap<String, String>, String)>,
+    /// The official installer, where it may be run.
+    pub installer: Option<Installer>,
+}
+
+/// The official installer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installer {
+    /// Its file.
+    pub script: String,
+    /// The variables that it gets.
+    pub variables: BTreeMap<String, String>,
+    /// The unit that it makes.
+    pub unit: String,
 }
 
 fn plan(node: &str, request: Value, steps: Vec<Step>) -> Plan {
@@ -81,9 +79,15 @@ pub fn apply(intent: &Intent) -> Plan {
         kernel_line(line, &mut steps);
     }
     steps.extend(intent.copies.iter().map(copy));
-    steps.extend(intent.files.iter().map(file));
-    if let Some((script, variables, unit)) = &intent.installer {
-        steps.push(install(script, variables, unit));
+    steps.extend(intent.files.iter().map(plan_steps::write));
+    if let Some(installer) = &intent.installer {
+        let variables = installer.variables.iter();
+        let variables = variables.map(|(name, value)| (name.as_str(), value.as_str()));
+        steps.push(plan_steps::install(
+            &installer.script,
+            variables,
+            &installer.unit,
+        ));
     }
     let files: Vec<Value> = intent
         .files
@@ -147,68 +151,6 @@ fn copy(copied: &Copied) -> Step {
     .undo(Action::RemoveFile {
         path: copied.to.clone(),
     })
-}
-
-fn file(file: &Written) -> Step {
-    let why = match &file.secret_file {
-        Some(secret) => format!("from the secret file {secret}"),
-        None => "k3s-join's own file: what a person wrote stays".to_owned(),
-    };
-    let action = Action::WriteFile {
-        path: file.path.clone(),
-        content: file.shown.clone(),
-        mode: file.mode,
-    };
-    let check = match &file.secret_file {
-        // What a secret is, no plan says; whoever acts compares it.
-        Some(_) => Check::Output {
-            argv: ["stat", "--format=%04a", &file.path]
-                .map(str::to_owned)
-                .to_vec(),
-            text: format!("{:04o}", file.mode),
-        },
-        None => Check::File {
-            path: file.path.clone(),
-            sha256: sha256(file.shown.as_bytes()),
-        },
-    };
-    Step::new(id("write", &file.path), why, action, check).undo(Action::RemoveFile {
-        path: file.path.clone(),
-    })
-}
-
-fn install(script: &str, variables: &BTreeMap<String, String>, unit: &str) -> Step {
-    let mut argv = vec!["env".to_owned()];
-    argv.extend(
-        variables
-            .iter()
-            .map(|(name, value)| format!("{name}={value}")),
-    );
-    argv.extend(["sh".to_owned(), script.to_owned()]);
-    let action = Action::Run {
-        argv,
-        limit_s: INSTALL_S,
-        scratch: None,
-    };
-    let check = Check::Output {
-        argv: [
-            "systemctl",
-            "show",
-            "--property",
-            "LoadState",
-            "--value",
-            unit,
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        text: "loaded".to_owned(),
-    };
-    Step::new(
-        "install",
-        "the official installer writes the unit; all settings stand in the configuration file",
-        action,
-        check,
-    )
 }
 
 fn id(verb: &str, path: &str) -> String {

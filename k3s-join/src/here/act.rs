@@ -5,7 +5,7 @@ use super::wish::Planned;
 use crate::answer::{Answer, NodeAnswer};
 use crate::apply::acting::Acting;
 use crate::apply::release::{self, Given};
-use crate::apply::steps::{self, BACKUP, Intent, KernelLine, Written};
+use crate::apply::steps::{self, BACKUP, Installer, Intent, KernelLine};
 use crate::apply::{carry_out, journal, pending, service};
 use crate::check::state::State;
 use crate::check::{check, wants_words};
@@ -131,22 +131,10 @@ impl Job<'_> {
             version: self.planned.wish.version.as_deref(),
             may_run: state.live,
         })?;
-        let written = own
-            .map(|own| own.files.as_slice())
-            .unwrap_or_default()
-            .iter()
-            .map(|file| {
-                Ok(Written {
-                    path: file.path.clone(),
-                    mode: secrets::mode(file)?,
-                    shown: file.content.clone(),
-                    secret_file: file.secret_file.clone(),
-                })
-            });
         let intent = Intent {
             node: self.planned.name.clone(),
             kernel_line: self.kernel_line(state)?,
-            files: written.collect::<anyhow::Result<_>>()?,
+            files: own.map(|own| own.files.clone()).unwrap_or_default(),
             installer: self.installer(!copies.is_empty())?,
             copies,
         };
@@ -199,10 +187,7 @@ impl Job<'_> {
     }
 
     /// The official installer, where it may be run.
-    fn installer(
-        &self,
-        copied: bool,
-    ) -> anyhow::Result<Option<(String, BTreeMap<String, String>, String)>> {
+    fn installer(&self, copied: bool) -> anyhow::Result<Option<Installer>> {
         let Some(script) = self
             .cli
             .here
@@ -246,7 +231,11 @@ impl Job<'_> {
             variables.insert("INSTALL_K3S_SKIP_DOWNLOAD".to_owned(), "true".to_owned());
             variables.remove("INSTALL_K3S_VERSION");
         }
-        Ok(Some((script, variables, unit)))
+        Ok(Some(Installer {
+            script,
+            variables,
+            unit,
+        }))
     }
 
     /// The unit that runs K3s here; `None` where no role is known, or the system has none.

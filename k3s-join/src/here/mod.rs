@@ -128,7 +128,10 @@ fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Res
         pin: here.pin.clone(),
         role: planned.wish.role,
         settings: planned.settings.clone(),
-        networks: own_addresses(),
+        addresses: observe::addresses()
+            .into_iter()
+            .map(|own| own.address)
+            .collect(),
         limit,
     };
     let (rehearsal, mut findings) = rehearse::rehearse(&target);
@@ -139,24 +142,4 @@ fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Res
         findings.extend(more);
     }
     Ok(findings)
-}
-
-/// The addresses of this machine that are not its loopback's.
-fn own_addresses() -> Vec<String> {
-    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
-    let addresses = all.filter_map(|entry| {
-        let storage = entry.address?;
-        let v4 = storage
-            .as_sockaddr_in()
-            .map(|a| std::net::IpAddr::V4(a.ip()));
-        v4.or_else(|| {
-            storage
-                .as_sockaddr_in6()
-                .map(|a| std::net::IpAddr::V6(a.ip()))
-        })
-    });
-    addresses
-        .filter(|address| !address.is_loopback())
-        .map(|address| address.to_string())
-        .collect()
 }

@@ -9,6 +9,7 @@ mod network;
 mod probe;
 mod system;
 
+pub use network::addresses;
 pub use probe::latencies;
 
 use crate::check::state::{State, Wish};

@@ -29,26 +29,11 @@ pub(super) fn read(root: &Root, wish: &Wish) -> Network {
     };
     let mut names = BTreeSet::new();
     for entry in getifaddrs().into_iter().flatten() {
-        if entry.flags.contains(InterfaceFlags::IFF_LOOPBACK) {
-            continue;
-        }
-        names.insert(entry.interface_name.clone());
-        let storage = entry.address.as_ref();
-        let v4 = storage
-            .and_then(|a| a.as_sockaddr_in())
-            .map(|a| IpAddr::V4(a.ip()));
-        let v6 = storage
-            .and_then(|a| a.as_sockaddr_in6())
-            .map(|a| IpAddr::V6(a.ip()));
-        if let Some(address) = v4.or(v6) {
-            let interface = entry.interface_name;
-            network.addresses.push(Address {
-                interface,
-                address,
-                dynamic: None,
-            });
+        if !entry.flags.contains(InterfaceFlags::IFF_LOOPBACK) {
+            names.insert(entry.interface_name);
         }
     }
+    network.addresses = addresses();
     network.interfaces = names.into_iter().collect();
     if wish.address.is_some() {
         leases(&mut network.addresses);
@@ -62,6 +47,23 @@ pub(super) fn read(root: &Root, wish: &Wish) -> Network {
         network.source = source(address, port);
     }
     network
+}
+
+/// The addresses of this machine's interfaces but the loopback.
+pub fn addresses() -> Vec<Address> {
+    let entries = getifaddrs().into_iter().flatten();
+    let others = entries.filter(|entry| !entry.flags.contains(InterfaceFlags::IFF_LOOPBACK));
+    others
+        .filter_map(|entry| {
+            let storage = entry.address?;
+            let v4 = storage.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+            Some(Address {
+                address: v4.or_else(|| storage.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))?,
+                interface: entry.interface_name,
+                dynamic: None,
+            })
+        })
+        .collect()
 }
 
 /// The address that packets to `address` would come from.

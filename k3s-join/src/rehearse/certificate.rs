@@ -34,7 +34,7 @@ pub(super) fn check(
     };
     let of_bundle = roots(&bundle.certificates);
     verify(shown, of_bundle.clone(), &name, at)
-        .map_err(|error| Stop(failed(&subject, server, &error, now)))?;
+        .map_err(|error| Stop::from(failed(&subject, server, &error, now)))?;
     let mut findings = Vec::new();
     let Ok(loopback) = ServerName::try_from("127.0.0.1") else {
         return Ok(findings);
@@ -43,7 +43,7 @@ pub(super) fn check(
         && is_name(&error)
     {
         let message = "its certificate does not name 127.0.0.1, by which every agent reaches it through its own proxy";
-        return Err(Stop(
+        return Err(Stop::from(
             Finding::error("certificate-no-loopback", subject, message)
                 .fix("on the server: rm /var/lib/rancher/k3s/server/tls/dynamic-cert.json and restart K3s, which makes a new one")
                 .evidence(json!({"presented": presented(&error)})),

@@ -43,8 +43,8 @@ pub struct Target {
     pub role: Option<Role>,
     /// The settings that this node would have as a server, by K3s's own keys.
     pub settings: BTreeMap<String, String>,
-    /// This node's own addresses and networks, which the cluster's must not overlap.
-    pub networks: Vec<String>,
+    /// This node's own addresses, which must not lie in the cluster's networks.
+    pub addresses: Vec<IpAddr>,
     /// How long each step may take.
     pub limit: Duration,
 }
@@ -101,7 +101,13 @@ const STEPS: [&str; 11] = [
 ];
 
 /// A step that joining would fail at, and what was found.
-pub(crate) struct Stop(pub Finding);
+pub(crate) struct Stop(Box<Finding>);
+
+impl From<Finding> for Stop {
+    fn from(finding: Finding) -> Self {
+        Self(Box::new(finding))
+    }
+}
 
 /// What a step gives the next ones, or where it ends.
 pub(crate) type Step<T> = Result<T, Stop>;
@@ -118,7 +124,7 @@ pub fn rehearse(target: &Target) -> (Rehearsal, Vec<Finding>) {
     };
     let failed = run.all().err();
     if let Some(Stop(finding)) = failed {
-        run.findings.push(finding);
+        run.findings.push(*finding);
         run.note(StepResult::Failed);
     }
     let skipped = STEPS.len() - run.report.steps.len();
@@ -189,7 +195,7 @@ impl Run<'_> {
             return Ok(true);
         }
         let message = "the server's CA is not the one that the token pins: the server was installed anew, its CA was changed, or this is another server";
-        Err(Stop(
+        Err(Stop::from(
             Finding::error("ca-hash-differs", &target.url, message)
                 .fix("take the token from this server's /var/lib/rancher/k3s/server/node-token, once it is known to be the right one")
                 .evidence(json!({"expected": expected, "found": bundle.hash, "certificates": bundle.certificates.len()})),
@@ -225,7 +231,7 @@ impl Run<'_> {
         let target = self.target;
         let Some(token) = &target.token else {
             let message = "no token was given, so the rehearsal ends here";
-            return Err(Stop(
+            return Err(Stop::from(
                 Finding::error("token-missing", &target.url, message)
                     .fix("--token-file FILE, with the token of the server's /var/lib/rancher/k3s/server/node-token"),
             ));
@@ -241,7 +247,7 @@ impl Run<'_> {
         });
         if !pinned {
             let message = "the token has no hash of the server's CA, so it is not sent: whoever answers at this address would have it";
-            return Err(Stop(
+            return Err(Stop::from(
                 Finding::error("token-unpinned", &target.url, message)
                     .fix(format!(
                         "where this server is the right one, --pin {}, or the full token of its /var/lib/rancher/k3s/server/node-token",

@@ -126,11 +126,7 @@ fn overlaps(url: &str, config: &Value, target: &Target, key: &str, field: &str) 
         .split(',')
         .filter_map(|range| range.parse::<ipnet::IpNet>().ok())
     {
-        let inside = target
-            .networks
-            .iter()
-            .filter_map(|own| own.parse::<IpAddr>().ok());
-        for own in inside.filter(|own| range.contains(own)) {
+        for own in target.addresses.iter().filter(|own| range.contains(*own)) {
             let message = format!(
                 "this node has the address {own}, which lies in the cluster's {key} {range}: it loses its own network when it joins"
             );

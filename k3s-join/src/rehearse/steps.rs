@@ -25,7 +25,7 @@ fn stop(
     message: impl Into<String>,
     fix: impl Into<String>,
 ) -> Stop {
-    Stop(Finding::error(id, subject, message).fix(fix))
+    Stop::from(Finding::error(id, subject, message).fix(fix))
 }
 
 /// The URL.
@@ -86,7 +86,7 @@ pub(super) fn tcp(server: &Server, addresses: &[IpAddr], limit: Duration) -> Ste
     let finding = Finding::error(id, server.to_string(), message)
         .fix(fix)
         .evidence(json!({"addresses": addresses, "port": server.port}));
-    Err(Stop(finding))
+    Err(Stop::from(finding))
 }
 
 /// A server that answers at an address.
