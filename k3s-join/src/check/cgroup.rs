@@ -72,7 +72,6 @@ fn version_1(wish: &Wish, subject: &str, controllers: &[String]) -> Finding {
 /// The memory controller is missing. Why decides what mends it.
 fn without_memory(state: &State, subject: &str, controllers: &[String]) -> Finding {
     let release = state.release.as_deref().unwrap_or_default();
-    let dialect = Dialect::of(release);
     let running = state.boot.running.as_deref().unwrap_or_default();
     let file = state
         .boot
@@ -80,48 +79,52 @@ fn without_memory(state: &State, subject: &str, controllers: &[String]) -> Findi
         .as_ref()
         .and_then(|path| state.boot.files.get(path));
     let in_file = file.map(|content| memory(first_line(content), Dialect::RaspberryPi));
-    let said = memory(running, dialect);
-    let evidence = json!({
-        "controllers": controllers,
-        "kernel": release,
-        "running_command_line": String::from_utf8_lossy(running),
-        "file": state.boot.read,
-    });
+    let asked = memory(running, Dialect::RaspberryPi) == Memory::On;
+    let id = match in_file == Some(Memory::On) && !asked {
+        true => "reboot-required",
+        false => "memory-cgroup-off",
+    };
     let off = "the kernel has no memory control group, and K3s fails to start (\"failed to find memory cgroup\")";
-    let spoken_for = memory(running, Dialect::RaspberryPi) == Memory::On;
-    let (id, message, fix) = if in_file == Some(Memory::On) && !spoken_for {
-        (
-            "reboot-required",
-            format!(
-                "{off}; the words that switch it on stand in its file, and the running kernel was started without them"
-            ),
-            "sudo reboot".to_owned(),
-        )
-    } else if said == Memory::Off && dialect == Dialect::Mainline && spoken_for {
-        (
-            "memory-cgroup-off",
-            format!("{off}; cgroup_disable=memory is on its command line, and the kernel {release} does not know cgroup_enable= to take it back"),
-            "take cgroup_disable=memory from the command line, or boot a kernel of the Raspberry Pi".to_owned(),
-        )
-    } else if spoken_for {
-        (
-            "memory-cgroup-off",
-            format!(
-                "{off}, although its command line asks for it: the kernel {release} is built without it, or does not know the words"
-            ),
-            "boot a kernel with CONFIG_MEMCG".to_owned(),
-        )
-    } else {
-        (
-            "memory-cgroup-off",
-            format!("{off}; nothing on its command line switches it on"),
-            match &state.boot.read {
+    let (why, fix) = why_off(state, release, running, id == "reboot-required", asked);
+    Finding::error(id, subject, format!("{off}{why}"))
+        .fix(fix)
+        .evidence(json!({
+            "controllers": controllers,
+            "kernel": release,
+            "running_command_line": String::from_utf8_lossy(running),
+            "file": state.boot.read,
+        }))
+}
+
+/// Why it is off, as the end of a sentence, and what mends it. `asked`: the running kernel was asked for it.
+fn why_off(
+    state: &State,
+    release: &str,
+    running: &[u8],
+    restart: bool,
+    asked: bool,
+) -> (String, String) {
+    let dialect = Dialect::of(release);
+    let (why, fix) = match (restart, asked, memory(running, dialect)) {
+        (true, ..) => (
+            "; the words that switch it on stand in its file, and the running kernel was started without them".to_owned(),
+            "sudo reboot",
+        ),
+        (_, true, Memory::Off) if dialect == Dialect::Mainline => (
+            format!("; cgroup_disable=memory is on its command line, and the kernel {release} does not know cgroup_enable= to take it back"),
+            "take cgroup_disable=memory from the command line, or boot a kernel of the Raspberry Pi",
+        ),
+        (_, true, _) => (
+            format!(", although its command line asks for it: the kernel {release} is built without it, or does not know the words"),
+            "boot a kernel with CONFIG_MEMCG",
+        ),
+        (_, false, _) => {
+            let fix = match &state.boot.read {
                 Some(path) => format!("sudo k3s-join --apply, or append \"cgroup_memory=1 cgroup_enable=memory\" to the one line of {path}; then reboot"),
                 None => "append \"cgroup_memory=1 cgroup_enable=memory\" to the kernel command line, and take cgroup_disable=memory from it; then reboot".to_owned(),
-            },
-        )
+            };
+            return ("; nothing on its command line switches it on".to_owned(), fix);
+        }
     };
-    Finding::error(id, subject, message)
-        .fix(fix)
-        .evidence(evidence)
+    (why, fix.to_owned())
 }

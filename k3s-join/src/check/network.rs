@@ -70,17 +70,12 @@ fn default_route(network: &Network, wish: &Wish, subject: &str, findings: &mut V
     }
 }
 
-/// The node's address is on its interface, and stays there.
+/// The node's interface and address are there.
 fn address(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Finding>) {
-    if let Some(name) = wish
-        .interface
-        .as_ref()
-        .filter(|name| !network.interfaces.contains(name))
-    {
-        let message = format!(
-            "there is no interface {name}; there are {}",
-            network.interfaces.join(", ")
-        );
+    let interface = wish.interface.as_ref();
+    if let Some(name) = interface.filter(|name| !network.interfaces.contains(name)) {
+        let there = network.interfaces.join(", ");
+        let message = format!("there is no interface {name}; there are {there}");
         findings.push(
             Finding::error("interface-missing", subject, message)
                 .fix("correct `interface` in the document; names change with net.ifnames= on the kernel command line"),
@@ -90,26 +85,26 @@ fn address(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Fin
     let Some(wanted) = wish.address else {
         return;
     };
-    let Some(found) = network.addresses.iter().find(|a| a.address == wanted) else {
-        let message = format!(
-            "no interface has the address {wanted}: the node was moved, or its lease changed"
-        );
-        findings.push(
-            Finding::error("address-missing", subject, message)
-                .fix("give the interface this address for good, or correct `address` in the document")
-                .evidence(json!({"addresses": addresses(network)})),
-        );
-        return;
-    };
-    if let Some(name) = wish
-        .interface
-        .as_ref()
-        .filter(|name| **name != found.interface)
-    {
-        let message = format!(
-            "the address {wanted} is on {}, and the document has it on {name}",
-            found.interface
-        );
+    match network.addresses.iter().find(|a| a.address == wanted) {
+        Some(found) => findings.extend(place(network, wish, found, subject)),
+        None => findings.push(
+            Finding::error(
+                "address-missing",
+                subject,
+                format!("no interface has the address {wanted}: the node was moved, or its lease changed"),
+            )
+            .fix("give the interface this address for good, or correct `address` in the document")
+            .evidence(json!({"addresses": addresses(network)})),
+        ),
+    }
+}
+
+/// The address is on the node's interface, and stays there.
+fn place(network: &Network, wish: &Wish, found: &Address, subject: &str) -> Vec<Finding> {
+    let (at, on) = (found.address, &found.interface);
+    let mut findings = Vec::new();
+    if let Some(name) = wish.interface.as_ref().filter(|name| *name != on) {
+        let message = format!("the address {at} is on {on}, and the document has it on {name}");
         findings.push(
             Finding::error("address-wrong-interface", subject, message)
                 .fix("correct the document, or the node's network configuration")
@@ -117,14 +112,14 @@ fn address(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Fin
         );
     }
     if found.dynamic == Some(true) {
-        let message = format!(
-            "{wanted} comes from a lease; when it changes, the node is lost to the cluster"
-        );
+        let message =
+            format!("{at} comes from a lease; when it changes, the node is lost to the cluster");
         findings.push(
             Finding::warning("address-leased", subject, message)
                 .fix("a static address, or a reservation for its hardware address on the router"),
         );
     }
+    findings
 }
 
 /// Packets to the server leave by the node's own interface.

@@ -188,13 +188,8 @@ impl Job<'_> {
 
     /// The official installer, where it may be run.
     fn installer(&self, copied: bool) -> anyhow::Result<Option<Installer>> {
-        let Some(script) = self
-            .cli
-            .here
-            .run_installer
-            .as_ref()
-            .filter(|_| self.root.is_system())
-        else {
+        let script = self.cli.here.run_installer.as_ref();
+        let (Some(script), Some(unit), true) = (script, self.unit(), self.root.is_system()) else {
             return Ok(None);
         };
         let reading = || format!("reading {}", script.display());
@@ -202,40 +197,33 @@ impl Job<'_> {
         let script = script
             .to_str()
             .context("the path is not UTF-8")
-            .with_context(reading)?
-            .to_owned();
-        let Some(unit) = self.unit() else {
-            return Ok(None);
-        };
-        let word = if self.planned.wish.server_role() {
-            "server"
-        } else {
-            "agent"
-        };
-        let mut variables: BTreeMap<String, String> = match self.own() {
-            Some(own) => own
-                .install
-                .variables
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
-                .collect(),
-            None => BTreeMap::from(
-                [
-                    ("INSTALL_K3S_EXEC", word),
-                    ("INSTALL_K3S_SKIP_START", "true"),
-                ]
-                .map(|(k, v)| (k.to_owned(), v.to_owned())),
-            ),
-        };
+            .with_context(reading)?;
+        let mut variables = self.variables();
         if copied {
             variables.insert("INSTALL_K3S_SKIP_DOWNLOAD".to_owned(), "true".to_owned());
             variables.remove("INSTALL_K3S_VERSION");
         }
         Ok(Some(Installer {
-            script,
+            script: script.to_owned(),
             variables,
             unit,
         }))
+    }
+
+    /// The installer's variables: the plan's, or those for the part that a flag names.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        if let Some(own) = self.own() {
+            let planned = own.install.variables.iter();
+            return planned.map(|(name, value)| owned((name, value))).collect();
+        }
+        let server = self.planned.wish.server_role();
+        let word = if server { "server" } else { "agent" };
+        let own = [
+            ("INSTALL_K3S_EXEC", word),
+            ("INSTALL_K3S_SKIP_START", "true"),
+        ];
+        own.map(owned).into()
     }
 
     /// The unit that runs K3s here; `None` where no role is known, or the system has none.

@@ -3,6 +3,7 @@
 use crate::check::state::{Cgroups, State};
 use crate::rehearse::ports::{PortReport, PortResult};
 use crate::rehearse::{Rehearsal, StepResult};
+use cluster::name::escape_controls;
 use cluster::plan::Step;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -98,38 +99,10 @@ impl Report {
 pub fn text(report: &Report) -> String {
     let mut out = format!("Node {}\n", report.node);
     if let Some(seen) = &report.observed {
-        let what = if seen.live { "running" } else { "its files" };
-        out.push_str(&format!(
-            "  seen: {what}, {}\n",
-            if seen.os.is_empty() {
-                "unknown system"
-            } else {
-                &seen.os
-            }
-        ));
-        if let (Some(version), Some(kernel)) = (seen.cgroups, &seen.kernel) {
-            out.push_str(&format!(
-                "  control groups {version} of {kernel}: {}\n",
-                seen.controllers.join(" ")
-            ));
-        }
-        if let Some(file) = &seen.kernel_line_file {
-            out.push_str(&format!("  kernel command line: {file}\n"));
-        }
+        observed(&mut out, seen);
     }
     if let Some(rehearsal) = &report.rehearsal {
-        out.push_str(&format!("Rehearsal with {}\n", rehearsal.server));
-        for step in &rehearsal.steps {
-            let word = match step.result {
-                StepResult::Passed => "passed",
-                StepResult::Failed => "FAILED",
-                StepResult::Skipped => "-",
-            };
-            out.push_str(&format!("  {:12} {word}\n", step.step));
-        }
-        if let Some(hash) = &rehearsal.ca_hash {
-            out.push_str(&format!("  CA hash      {hash}\n"));
-        }
+        rehearsed(&mut out, rehearsal);
     }
     for port in &report.ports {
         let word = match port.result {
@@ -142,15 +115,60 @@ pub fn text(report: &Report) -> String {
         out.push_str(&format!("  {} {:10} {word}\n", port.node, port.port));
     }
     if let Some(act) = &report.act {
-        let words = |ids: &[String]| ids.iter().map(|id| format!("  {id}\n")).collect::<String>();
-        match (act.did.is_empty(), act.pending.is_empty()) {
-            (false, _) => out.push_str(&format!("Done:\n{}", words(&act.did))),
-            (true, false) => out.push_str(&format!("To do:\n{}", words(&act.pending))),
-            (true, true) => out.push_str("Nothing to do: it is all so already\n"),
-        }
-        if act.ready == Some(true) {
-            out.push_str("K3s is ready\n");
-        }
+        acted(&mut out, act);
     }
     out
+}
+
+fn observed(out: &mut String, seen: &Observed) {
+    let what = if seen.live { "running" } else { "its files" };
+    let system = match seen.os.as_str() {
+        "" => "unknown system".into(),
+        // What stands on a card is not ours.
+        system => escape_controls(system),
+    };
+    out.push_str(&format!("  seen: {what}, {system}\n"));
+    if let (Some(version), Some(kernel)) = (seen.cgroups, &seen.kernel) {
+        let controllers = seen.controllers.join(" ");
+        let controllers = escape_controls(&controllers);
+        out.push_str(&format!(
+            "  control groups {version} of {kernel}: {controllers}\n"
+        ));
+    }
+    if let Some(file) = &seen.kernel_line_file {
+        out.push_str(&format!(
+            "  kernel command line: {}\n",
+            escape_controls(file)
+        ));
+    }
+}
+
+fn rehearsed(out: &mut String, rehearsal: &Rehearsal) {
+    out.push_str(&format!(
+        "Rehearsal with {}\n",
+        escape_controls(&rehearsal.server)
+    ));
+    for step in &rehearsal.steps {
+        let word = match step.result {
+            StepResult::Passed => "passed",
+            StepResult::Failed => "FAILED",
+            StepResult::Skipped => "-",
+        };
+        out.push_str(&format!("  {:12} {word}\n", step.step));
+    }
+    if let Some(hash) = &rehearsal.ca_hash {
+        out.push_str(&format!("  CA hash      {hash}\n"));
+    }
+}
+
+fn acted(out: &mut String, act: &Act) {
+    let words = |ids: &[String]| ids.iter().map(|id| format!("  {id}\n")).collect::<String>();
+    match (act.did.is_empty(), act.pending.is_empty()) {
+        (false, _) => out.push_str(&format!("Done:\n{}", words(&act.did))),
+        (true, false) => out.push_str(&format!("To do:\n{}", words(&act.pending))),
+        (true, true) => out.push_str("Nothing to do: it is all so already\n"),
+    }
+    if act.ready == Some(true) {
+        out.push_str("K3s is ready\n");
+    }
 }

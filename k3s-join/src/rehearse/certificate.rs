@@ -89,50 +89,27 @@ fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// What to do about a clock that a certificate does not fit.
+const CLOCK: &str = "set this node's clock: timedatectl set-ntp true; where it is right, the server's was wrong when it made the certificate";
+/// What to do about a certificate that has run out.
+const RENEW: &str = "restart K3s on the server, which renews it; or set this node's clock";
+
 fn failed(subject: &str, server: &Server, error: &Error, now: Duration) -> Finding {
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let Error::InvalidCertificate(why) = error else {
-        return Finding::error(
+    let invalid = |why: String| {
+        Finding::error(
             "certificate-invalid",
             subject,
-            format!("its certificate is not accepted: {error}"),
+            format!("its certificate is not accepted: {why}"),
         )
-        .fix("journalctl -u k3s on the server");
+        .fix("journalctl -u k3s on the server")
     };
-    let clock = "set this node's clock: timedatectl set-ntp true; where it is right, the server's was wrong when it made the certificate";
+    let Error::InvalidCertificate(why) = error else {
+        return invalid(error.to_string());
+    };
+    if let Some(finding) = wrong_time(subject, why, now) {
+        return finding;
+    }
     match why {
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            let message = format!(
-                "its certificate is not valid before {}, and this node's clock says {}",
-                date(seconds(*not_before)),
-                date(now)
-            );
-            Finding::error("certificate-not-yet-valid", subject, message)
-                .fix(clock)
-                .evidence(json!({"not_before_s": seconds(*not_before), "now_s": now}))
-        }
-        CertificateError::NotValidYet => Finding::error(
-            "certificate-not-yet-valid",
-            subject,
-            "its certificate is not valid yet by this node's clock",
-        )
-        .fix(clock),
-        CertificateError::ExpiredContext { not_after, .. } => {
-            let message = format!(
-                "its certificate was valid until {}, and this node's clock says {}",
-                date(seconds(*not_after)),
-                date(now)
-            );
-            Finding::error("certificate-expired", subject, message)
-                .fix("restart K3s on the server, which renews it; or set this node's clock")
-                .evidence(json!({"not_after_s": seconds(*not_after), "now_s": now}))
-        }
-        CertificateError::Expired => Finding::error(
-            "certificate-expired",
-            subject,
-            "its certificate has expired by this node's clock",
-        )
-        .fix("restart K3s on the server, which renews it; or set this node's clock"),
         name if is_name(name) => {
             let found = presented(name);
             let message = format!(
@@ -149,13 +126,55 @@ fn failed(subject: &str, server: &Server, error: &Error, now: Duration) -> Findi
             Finding::error("certificate-foreign", subject, message)
                 .fix("let the proxy pass TCP through, or give the server's own address")
         }
-        other => Finding::error(
-            "certificate-invalid",
-            subject,
-            format!("its certificate is not accepted: {other:?}"),
-        )
-        .fix("journalctl -u k3s on the server"),
+        other => invalid(format!("{other:?}")),
     }
+}
+
+/// What speaks against the certificate at this time.
+fn wrong_time(subject: &str, why: &CertificateError, now: Duration) -> Option<Finding> {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let clock = format!("this node's clock says {}", date(now));
+    let (id, bound, evidence, fix) = match why {
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            let from = seconds(*not_before);
+            let bound = format!("is not valid before {}", date(from));
+            (
+                "certificate-not-yet-valid",
+                bound,
+                json!({"not_before_s": from, "now_s": now}),
+                CLOCK,
+            )
+        }
+        CertificateError::NotValidYet => (
+            "certificate-not-yet-valid",
+            "is not valid yet".to_owned(),
+            json!({"now_s": now}),
+            CLOCK,
+        ),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            let until = seconds(*not_after);
+            let bound = format!("was valid until {}", date(until));
+            (
+                "certificate-expired",
+                bound,
+                json!({"not_after_s": until, "now_s": now}),
+                RENEW,
+            )
+        }
+        CertificateError::Expired => (
+            "certificate-expired",
+            "has expired".to_owned(),
+            json!({"now_s": now}),
+            RENEW,
+        ),
+        _ => return None,
+    };
+    let message = format!("its certificate {bound}, and {clock}");
+    Some(
+        Finding::error(id, subject, message)
+            .fix(fix)
+            .evidence(evidence),
+    )
 }
 
 /// The server's clock beside this node's.
