@@ -298,6 +298,60 @@ fn names_and_dates_of_the_certificate_are_judged() {
 }
 
 #[test]
+fn a_servers_clock_is_compared_with_this_ones() {
+    let ca = Ca::root("k3s-server-ca");
+    let hash = sha256sum(ca.pem.as_bytes());
+    let good = k3s(ca.pem.clone(), PASSWORD, settings());
+    let leaf = ca.server(&["127.0.0.1"], 2026);
+    let server = Standin::tls(&leaf, &[], move |path, auth| match path {
+        "/ping" => Reply::Dated("Thu, 01 Jan 2032 00:00:00 GMT", b"pong".to_vec()),
+        _ => good(path, auth),
+    });
+    let rehearsed = Rehearsed::against(&server, &full(&hash, PASSWORD));
+    // The certificate is valid all the same: it is a warning.
+    assert_eq!(rehearsed.outcome.code, Some(0), "{}", rehearsed.answer);
+    let first = &rehearsed.answer["findings"][0];
+    assert_eq!(first["id"], "clock-differs");
+    assert_eq!(first["evidence"]["server_s"], 1_956_528_000);
+    assert_eq!(rehearsed.steps().len(), 11);
+}
+
+#[test]
+fn the_clusters_networks_must_not_hold_this_nodes_addresses() {
+    let ca = Ca::root("k3s-server-ca");
+    let hash = sha256sum(ca.pem.as_bytes());
+    let mut config = settings();
+    // All of IPv4 but the loopback's half, for whatever this machine has.
+    config["ClusterIPRanges"] = serde_json::json!([
+        {"IP": "0.0.0.0", "Mask": "wAAAAA=="}, {"IP": "128.0.0.0", "Mask": "gAAAAA=="}, {"IP": "64.0.0.0", "Mask": "4AAAAA=="}
+    ]);
+    let server = Standin::tls(
+        &ca.server(&["127.0.0.1"], 2026),
+        &[],
+        k3s(ca.pem, PASSWORD, config),
+    );
+    let rehearsed = Rehearsed::against(&server, &full(&hash, PASSWORD));
+    let addresses = run(
+        "ip",
+        &["-4", "-o", "address", "show", "scope", "global"],
+        b"",
+    );
+    let expected = if addresses.is_empty() {
+        Some(0)
+    } else {
+        Some(3)
+    };
+    assert_eq!(rehearsed.outcome.code, expected, "{}", rehearsed.answer);
+    if expected == Some(3) {
+        assert!(
+            rehearsed.errors().contains(&"cluster-network-overlaps"),
+            "{}",
+            rehearsed.answer
+        );
+    }
+}
+
+#[test]
 fn a_proxy_that_ends_tls_is_seen_by_its_certificate() {
     let ca = Ca::root("k3s-server-ca");
     let hash = sha256sum(ca.pem.as_bytes());

@@ -92,6 +92,8 @@ pub struct Leaf {
 pub enum Reply {
     Text(u16, Vec<u8>),
     Chunked(Vec<u8>),
+    /// With this header `Date`.
+    Dated(&'static str, Vec<u8>),
     /// A byte now and then, for ever.
     Trickle,
     /// Bytes without end.
@@ -193,6 +195,14 @@ fn reply(stream: &mut impl Write, reply: Reply) -> std::io::Result<()> {
                 stream,
                 "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n",
                 body.len()
+            )?;
+            stream.write_all(&body)
+        }
+        Reply::Dated(date, body) => {
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {length}\r\n\r\n"
             )?;
             stream.write_all(&body)
         }
