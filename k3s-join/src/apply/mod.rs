@@ -11,14 +11,52 @@ pub mod service;
 pub mod steps;
 
 use acting::Acting;
+use anyhow::Context;
 use cluster::plan::Plan;
 use cluster::root::Root;
 use cluster::run::{self, Applied, Executor, Journal, Presence};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-/// Where the journal of a node's run is: on its own disk, also when that is a card elsewhere.
-pub fn journal(root: &Root, node: &str) -> PathBuf {
-    root.shown(&run::system_path("k3s-join", node))
+/// Where the journal of a node's run is: on the node's own disk, also when that is a card in another computer.
+#[derive(Debug)]
+pub struct JournalPlace {
+    /// A card's folder stays open: a link on the card must not lead the journal out of it.
+    _folder: Option<File>,
+    /// The journal.
+    pub path: PathBuf,
+}
+
+impl JournalPlace {
+    /// Below this root. `None`: there is no such folder, and `make` does not say to make it.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(root: &Root, node: &str, make: bool) -> anyhow::Result<Option<Self>> {
+        let path = run::system_path("k3s-join", node);
+        if root.is_system() {
+            return Ok(Some(Self {
+                _folder: None,
+                path,
+            }));
+        }
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(None);
+        };
+        if make {
+            let making = || format!("making {}", root.shown(folder).display());
+            root.make_folder(folder, 0o700).with_context(making)?;
+        }
+        let Ok(folder) = root.file(folder) else {
+            return Ok(None);
+        };
+        let by_descriptor = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string());
+        Ok(Some(Self {
+            path: by_descriptor.join(name),
+            _folder: Some(folder),
+        }))
+    }
 }
 
 /// The ids of the steps whose effect is not there.
@@ -39,6 +77,13 @@ pub fn pending(plan: &Plan, acting: &mut Acting<'_>) -> anyhow::Result<Vec<Strin
 ///
 /// # Errors
 /// A refusal, or what failed.
-pub fn carry_out(plan: &Plan, acting: &mut Acting<'_>, journal: &Path) -> anyhow::Result<Applied> {
-    run::apply(Journal::open(journal, "k3s-join")?, plan, acting)
+pub fn carry_out(
+    plan: &Plan,
+    acting: &mut Acting<'_>,
+    root: &Root,
+    node: &str,
+) -> anyhow::Result<Applied> {
+    let place = JournalPlace::new(root, node, true)?
+        .context("opening the journal: there is no folder for it")?;
+    run::apply(Journal::open(&place.path, "k3s-join")?, plan, acting)
 }

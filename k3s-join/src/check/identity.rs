@@ -29,7 +29,9 @@ fn name(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
     };
     let subject = wish.subject(state);
     let first = host.split('.').next().unwrap_or_default();
-    if let Some(name) = wish.name.as_deref().filter(|name| *name != first) {
+    // K3s registers under the name in lower case.
+    let registered = first.to_ascii_lowercase();
+    if let Some(name) = wish.name.as_deref().filter(|name| *name != registered) {
         let message =
             format!("the host name is {host:?}, and the node's name in the document is {name:?}");
         findings.push(

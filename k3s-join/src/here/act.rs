@@ -6,7 +6,7 @@ use crate::answer::{Answer, NodeAnswer};
 use crate::apply::acting::Acting;
 use crate::apply::release::{self, Given};
 use crate::apply::steps::{self, BACKUP, Installer, Intent, KernelLine};
-use crate::apply::{carry_out, journal, pending, service};
+use crate::apply::{carry_out, pending, service};
 use crate::check::state::State;
 use crate::check::{check, wants_words};
 use crate::cli::Cli;
@@ -259,7 +259,7 @@ impl Job<'_> {
         let mut acting = Acting::new(self.root, &intent.copies);
         acting.secrets = self.contents()?;
         acting.version.clone_from(&self.planned.wish.version);
-        let applied = carry_out(&plan, &mut acting, &journal(self.root, &self.planned.name))?;
+        let applied = carry_out(&plan, &mut acting, self.root, &self.planned.name)?;
         report.act = Some(Act {
             changed: !applied.did.is_empty(),
             continued: applied.continued,

@@ -7,7 +7,7 @@ use super::wish::Planned;
 use crate::answer::Answer;
 use crate::apply::acting::Acting;
 use crate::apply::steps::{self, BACKUP, KernelLine, Leaving};
-use crate::apply::{carry_out, journal, pending};
+use crate::apply::{carry_out, pending};
 use crate::kernel_line::taken_back;
 use crate::observe::observe;
 use anyhow::Context;
@@ -87,7 +87,7 @@ pub(super) fn run(
         ..Act::default()
     };
     if here.node.apply && cluster::finding::ok(&findings) {
-        match carry_out(&plan, &mut acting, &journal(root, &planned.name)) {
+        match carry_out(&plan, &mut acting, root, &planned.name) {
             Ok(applied) => {
                 act.changed = !applied.did.is_empty();
                 act.continued = applied.continued;

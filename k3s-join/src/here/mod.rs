@@ -10,7 +10,7 @@ pub use flags::Here;
 pub use report::{Report, text};
 
 use crate::answer::Answer;
-use crate::apply;
+use crate::apply::JournalPlace;
 use crate::check;
 use crate::cli::Cli;
 use crate::observe;
@@ -93,7 +93,10 @@ fn look(
 
 /// What a run that was ended in the middle left.
 fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>> {
-    let left = match Journal::peek(&apply::journal(root, &planned.name)) {
+    let Some(place) = JournalPlace::new(root, &planned.name, false)? else {
+        return Ok(None);
+    };
+    let left = match Journal::peek(&place.path) {
         Ok(left) => left,
         Err(error) => return Refusal::finding(error).map(Some),
     };

@@ -67,7 +67,11 @@ fn folder(root: &Root, mounts: &[Mount]) -> Option<&'static str> {
                 || there(root, &format!("{folder}/cmdline.txt"))
         })
     };
-    mounted.or_else(filled)
+    // What lies there in a running system without the mount is read by nobody.
+    match root.is_system() {
+        true => mounted,
+        false => mounted.or_else(filled),
+    }
 }
 
 /// The command line's file as config.txt names it, for every board; and the filter under which it names another.
