@@ -145,13 +145,16 @@ fn a_server_to_be_is_tried_as_one_and_its_settings_are_compared() {
     let mut other = settings();
     other["ClusterIPRanges"][0]["IP"] = "10.52.0.0".into();
     other["EncryptSecrets"] = true.into();
+    other["DisableServiceLB"] = true.into();
     let hash = sha256sum(ca.pem.as_bytes());
     let server = Standin::tls(&leaf, &[], k3s(ca.pem, PASSWORD, other));
     let arguments = ["--server", &server.url(), "--role", "server"];
     let rehearsed = Rehearsed::run(&arguments, Some(&full(&hash, PASSWORD)));
     assert_eq!(
         rehearsed.errors(),
-        ["critical-setting-differs", "critical-setting-differs"]
+        ["critical-setting-differs"; 3],
+        "{}",
+        rehearsed.answer
     );
     let shown = rehearsed.answer.to_string();
     assert!(

@@ -134,7 +134,13 @@ impl Planned {
         let Some(file) = cli.here.token_file.clone().or(of_document) else {
             return Ok(());
         };
-        let Some(secret) = cli.secrets.read(&file, findings)? else {
+        let mut noticed = Vec::new();
+        let read = cli.secrets.read(&file, &mut noticed)?;
+        // Who else can read the document's own files was said while planning.
+        if cli.here.token_file.is_some() {
+            findings.append(&mut noticed);
+        }
+        let Some(secret) = read else {
             // The plan says so, where it is the document's.
             if cli.here.token_file.is_some() {
                 let message = "there is no such file, so there is no token to join with";

@@ -57,6 +57,9 @@ pub(super) fn compare(url: &str, config: &Value, target: &Target) -> Vec<Finding
                 .filter_map(|(key, field)| differs(url, config, target, key, field)),
         );
     }
+    if target.role == Some(Role::Server) {
+        findings.extend(servicelb(url, config, target));
+    }
     for (key, field) in [
         ("cluster-cidr", "ClusterIPRanges"),
         ("service-cidr", "ServiceIPRanges"),
@@ -64,6 +67,24 @@ pub(super) fn compare(url: &str, config: &Value, target: &Target) -> Vec<Finding
         findings.extend(overlaps(url, config, target, key, field));
     }
     findings
+}
+
+/// K3s's own load balancer for services, which is left out by a word in the list `disable`.
+fn servicelb(url: &str, config: &Value, target: &Target) -> Option<Finding> {
+    let found = config.get("DisableServiceLB")?.as_bool()?;
+    let disabled = target.settings.get("disable").map_or("", String::as_str);
+    let wanted = disabled.split(',').any(|part| part == "servicelb");
+    let word = |off: bool| if off { "left out" } else { "there" };
+    (found != wanted).then(|| {
+        let message = format!(
+            "servicelb is {} on the server and {} for this node, and all servers have to share it",
+            word(found),
+            word(wanted)
+        );
+        Finding::error("critical-setting-differs", url, message)
+            .fix("the same k3s.disable for all servers")
+            .evidence(json!({"key": "disable", "server": found, "node": wanted}))
+    })
 }
 
 fn differs(url: &str, config: &Value, target: &Target, key: &str, field: &str) -> Option<Finding> {
