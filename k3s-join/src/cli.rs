@@ -97,14 +97,14 @@ impl Cli {
                 .context("reading the arguments");
         }
         let problem = match (&self.here.node.node, self.mode(), self.format) {
-            (_, Mode::Plan | Mode::Remove(_), _) if self.here.server.is_some() => {
-                "--server goes with --check, --rehearse, --apply or --make-ca; a document names it in k3s.server_address".to_owned()
-            }
+            (_, Mode::Plan | Mode::Remove(_), _) if self.here.stray().is_some() => format!(
+                "{} goes with --check, --rehearse or --apply; a document says it in `k3s` and `nodes`",
+                self.here.stray().unwrap_or_default()
+            ),
             (_, Mode::Here, format) if !matches!(format, Format::Json | Format::Text) => {
                 "--check, --rehearse and --apply have the formats json and text".to_owned()
             }
-            (Some(node), ..)
-                if !self.knows(inventory, node) => {
+            (Some(node), ..) if !self.knows(inventory, node) => {
                 let known: Vec<&str> = inventory
                     .nodes
                     .iter()

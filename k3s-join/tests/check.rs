@@ -634,6 +634,33 @@ fn this_machine_is_looked_at_and_its_writes_are_measured() {
     assert_eq!(live.json().unwrap()["here"]["observed"]["live"], true);
 }
 
+#[test]
+fn flags_that_say_nothing_together_are_usage_errors() {
+    for arguments in [
+        &["-n", "--check", "--apply"][..],
+        &["-n", "--rehearse", "--leave"],
+        &["-n", "--binary", "k3s"],
+        &["-n", "--check", "-f", "sh"],
+        &["-n", "--role", "agent"],
+        &["-n", "--check", "--pin", "abc"],
+        &["-n", "--rehearse"],
+        &["-n", "--check", "--limit", "0"],
+        &["-n", "--leave", "--discard", "everything"],
+    ] {
+        let outcome = Program::new(env!("CARGO_BIN_EXE_k3s-join"))
+            .args(arguments)
+            .run()
+            .unwrap();
+        assert_eq!(
+            (outcome.code, outcome.stdout.len()),
+            (Some(2), 0),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    }
+}
+
 /// Words with a hyphen in the sources of checking, rehearsing and acting that are no findings.
 const OTHERS: &[&str] = &[
     "cluster-cidr",

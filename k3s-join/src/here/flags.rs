@@ -12,11 +12,11 @@ pub struct Here {
     pub(crate) node: NodeArguments,
     /// Look at the node, or with --sysroot at its card: what would keep it from
     /// joining
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["apply", "leave"])]
     pub(crate) check: bool,
     /// Rehearse joining against the server: nothing is registered, nothing
     /// changed
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["apply", "leave"])]
     pub(crate) rehearse: bool,
     /// The server that the node joins, https://ADDRESS:6443 [default: the
     /// document's]
@@ -50,7 +50,7 @@ pub struct Here {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) wait: u64,
     /// Take back what --apply did; K3s's own script ends and removes it
-    #[arg(long, conflicts_with_all = ["check", "rehearse", "binary", "images", "run_installer"])]
+    #[arg(long, conflicts_with_all = ["binary", "images", "run_installer"])]
     pub(crate) leave: bool,
     /// With --leave: what may be lost: datastore, volumes or both
     #[arg(
@@ -92,6 +92,18 @@ fn sha256(text: &str) -> Result<String, String> {
 }
 
 impl Here {
+    /// A flag that goes with these modes only, where none of them was asked for.
+    pub fn stray(&self) -> Option<&'static str> {
+        let given = [
+            (self.server.is_some(), "--server"),
+            (self.token_file.is_some(), "--token-file"),
+            (self.pin.is_some(), "--pin"),
+            (self.role.is_some(), "--role"),
+        ];
+        let given = given.into_iter().find(|(given, _)| *given);
+        given.map(|(_, flag)| flag)
+    }
+
     /// Whether anything is asked of a node itself.
     pub fn asked(&self) -> bool {
         self.check || self.rehearse || self.leave || self.node.apply
