@@ -4,7 +4,7 @@ use super::report::{Act, Report};
 use super::wish::Planned;
 use crate::answer::{Answer, NodeAnswer};
 use crate::apply::acting::Acting;
-use crate::apply::release::{self, Given};
+use crate::apply::release::{self, Given, PROGRAM};
 use crate::apply::steps::{self, BACKUP, Installer, Intent, KernelLine};
 use crate::apply::{carry_out, pending, service};
 use crate::check::state::State;
@@ -69,7 +69,11 @@ impl Job<'_> {
 
     fn outcome(&self, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
         self.reviewed()?;
-        let state = observe(self.root, &self.planned.wish)?;
+        let mut state = observe(self.root, &self.planned.wish)?;
+        if state.live && self.root.exists(Path::new(PROGRAM))? {
+            // It takes K3s a moment to say it, so a check alone does not ask.
+            state.k3s.version = release::installed_version();
+        }
         report.observed(&state);
         let mut before = check(&state, &self.planned.wish);
         before.extend(self.planned.identity(self.root));
