@@ -5,6 +5,11 @@
 mod standin;
 
 use cluster_tests::program::{Outcome, Program};
+use k3s_join::rehearse::cacerts::Bundle;
+use k3s_join::rehearse::http;
+use k3s_join::rehearse::token::Token;
+use k3s_join::rehearse::url::Server;
+use proptest::prelude::*;
 use serde_json::Value;
 use standin::{Ca, MARKER, Reply, Standin, k3s, run, settings};
 use std::net::TcpListener;
@@ -494,4 +499,63 @@ fn a_token_that_cannot_be_one_is_said_without_showing_it() {
         "{}",
         outcome.stderr
     );
+}
+
+/// A server's bytes, and a place for what it is asked.
+struct Wire<'a>(&'a [u8], Vec<u8>);
+
+impl std::io::Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        // A few at a time, as a network may bring them.
+        let length = buffer.len().min(7);
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+impl std::io::Write for Wire<'_> {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        self.1.write(buffer)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_sends_is_an_answer_or_a_refusal(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = http::get(&mut Wire(&bytes, Vec::new()), "h", "/ping", None);
+        let chunked = [&b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"[..], &bytes].concat();
+        let _ = http::get(&mut Wire(&chunked, Vec::new()), "h", "/ping", None);
+        let pem = [&b"-----BEGIN CERTIFICATE-----\n"[..], &bytes, b"\n-----END CERTIFICATE-----\n"].concat();
+        prop_assert!(Bundle::read(&bytes).is_err() && Bundle::read(&pem).is_err());
+    }
+
+    #[test]
+    fn a_body_in_chunks_comes_together(body in proptest::collection::vec(any::<u8>(), 0..3000), size in 1usize..700) {
+        let mut sent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for chunk in body.chunks(size) {
+            sent.extend(format!("{:X}\r\n", chunk.len()).bytes());
+            sent.extend(chunk);
+            sent.extend(b"\r\n");
+        }
+        sent.extend(b"0\r\n\r\n");
+        let answer = http::get(&mut Wire(&sent, Vec::new()), "h", "/cacerts", None).unwrap();
+        prop_assert_eq!(answer.body, body);
+    }
+
+    #[test]
+    fn tokens_and_urls_of_any_kind_are_read_or_refused(text in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+        if let Ok(token) = Token::parse(&bytes) {
+            prop_assert!(!token.password().is_empty());
+        }
+        let _ = Token::parse(&[b"K10", bytes.as_slice()].concat());
+        if let Ok(server) = Server::parse(&text) {
+            prop_assert_eq!(Server::parse(&server.to_string()).unwrap(), server);
+        }
+        if let Ok(server) = Server::parse(&format!("https://{text}")) {
+            prop_assert_eq!(Server::parse(&server.to_string()).unwrap(), server);
+        }
+    }
 }

@@ -133,8 +133,12 @@ fn not_ready(
     let log = diagnose::redact(&String::from_utf8_lossy(&log), secrets);
     let last: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = last[last.len().saturating_sub(5)..].to_vec();
+    let goes_on = match now.active.as_str() {
+        "failed" => "",
+        _ => "; systemd goes on trying",
+    };
     let state = format!(
-        "{unit} is not ready after {} s ({}, {} restarts)",
+        "{unit} is not ready after {} s ({}, {} restarts){goes_on}",
         waited.as_secs(),
         now.active,
         now.restarts
