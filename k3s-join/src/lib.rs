@@ -3,6 +3,9 @@
 //! The document's sections become one [`request`]; [`roles`] says who is a server; [`plan`] turns that into what each node
 //! gets, [`refuse`] names what speaks against it, and each of the [`render`]ings writes it down. All of that is pure. What
 //! acts is [`ca`], which makes the certificate authorities, and [`secrets`], which reads the secret files.
+//!
+//! On a node, or on its card, [`observe`] reads what it is and [`check`] judges it, [`rehearse`] goes the way to a server as
+//! far as nothing is changed by it, and [`apply`] makes the node what is planned; [`here`] joins these.
 
 pub mod answer;
 pub mod apply;
