@@ -92,11 +92,11 @@ impl Schema {
 
     /// Collects what a node is, through references and alternatives.
     fn enter<'a>(&'a self, node: &'a Value, place: &mut Place<'a>) {
-        if let Some(name) = node["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
-            if !place.within.contains(&name) {
-                place.within.push(name);
-                self.enter(&self.0["$defs"][name], place);
-            }
+        if let Some(name) = node["$ref"].as_str().and_then(|r| r.rsplit('/').next())
+            && !place.within.contains(&name)
+        {
+            place.within.push(name);
+            self.enter(&self.0["$defs"][name], place);
         }
         for word in ["anyOf", "oneOf", "allOf"] {
             for other in node[word].as_array().into_iter().flatten() {

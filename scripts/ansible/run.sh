@@ -1,0 +1,49 @@
+#!/bin/sh
+# Stands in the folder that unpack.sh made on a node.
+#
+#   run plan TOOL NODE    the tool's plan for this node: its document on standard output
+#   run apply TOOL NODE   does what `plan` showed, or refuses
+#   run reboot            a restart, after this command has ended
+#   run clean MODE        takes away the secrets; after a dry run, everything
+set -eu
+umask 077
+folder=$(cd "$(dirname "$0")" && pwd)
+PATH=$folder/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+cd "$folder"
+
+# Tools that read secrets say so in their help.
+secrets() {
+  case $("$1" --help) in
+    *--secrets*) echo "--secrets $folder/secrets" ;;
+  esac
+}
+
+case $1 in
+  plan)
+    # Each tool reads what the one before it answered on this node; its own plan is made anew.
+    [ -e now.json ] || cp document.json now.json
+    code=0
+    # shellcheck disable=SC2046 # two words, or none
+    "$2" --node "$3" $(secrets "$2") now.json >plan.json || code=$?
+    cat plan.json
+    [ "$code" = 0 ] && mv plan.json now.json
+    exit "$code"
+    ;;
+  apply)
+    code=0
+    # shellcheck disable=SC2046 # two words, or none
+    "$2" --node "$3" $(secrets "$2") --apply now.json >answer.json || code=$?
+    cat answer.json
+    [ "$code" = 0 ] && mv answer.json now.json
+    exit "$code"
+    ;;
+  reboot)
+    # The connection that asks for it has to end first.
+    (sleep 1; reboot) </dev/null >/dev/null 2>&1 &
+    ;;
+  clean)
+    rm -rf secrets now.json plan.json answer.json
+    [ "$2" = apply ] || { cd / && rm -rf "$folder"; }
+    ;;
+esac
