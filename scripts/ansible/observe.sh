@@ -25,16 +25,18 @@ fact machine_id cat /etc/machine-id
 fact serial cat /proc/device-tree/serial-number
 fact meminfo cat /proc/meminfo
 fact kernel uname -r
-fact machine uname -m
+fact uname uname -m
 fact os_release cat /etc/os-release
 fact cmdline cat /proc/cmdline
 fact cgroup_controllers cat /sys/fs/cgroup/cgroup.controllers
-fact addresses ip -json address show
+fact ip ip -json address show
+fact getent getent ahosts "$(cat /proc/sys/kernel/hostname)"
+fact glusterd_info cat /var/lib/glusterd/glusterd.info
 for link in /sys/class/net/*; do
   fact "link.${link##*/}" cat "$link/address"
 done
 
-fact lsblk lsblk --json --bytes -o NAME,PATH,TYPE,SIZE,RO,FSTYPE,LABEL,UUID,MOUNTPOINT,MODEL,SERIAL
+fact lsblk lsblk --json --bytes -o NAME,PATH,TYPE,SIZE,RO,PTTYPE,FSTYPE,LABEL,UUID,MOUNTPOINT,MODEL,SERIAL
 if [ -n "$disk" ] && [ -b "$disk" ]; then
   fact sfdisk sfdisk --json "$disk"
   block=/sys/class/block/$(basename "$(readlink -f "$disk")")

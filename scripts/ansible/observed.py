@@ -43,7 +43,7 @@ def memory(text):
 
 def interfaces(seen):
     """Name, hardware address and addresses of each interface, without the loopback."""
-    known = {link.get("ifname"): link for link in parsed(seen.get("addresses")) or []}
+    known = {link.get("ifname"): link for link in parsed(seen.get("ip")) or []}
     found = []
     for fact, mac in seen.items():
         kind, _, name = fact.partition(".")
@@ -80,12 +80,15 @@ def observed(seen):
         "machine_id": seen.get("machine_id"),
         "serial": seen.get("serial"),
         "kernel": seen.get("kernel"),
-        "machine": seen.get("machine"),
+        "uname": seen.get("uname"),
         "os_release": assignments(seen.get("os_release")) or None,
         "memory_bytes": memory(seen.get("meminfo")),
         "cmdline": seen.get("cmdline"),
         "cgroup_controllers": seen["cgroup_controllers"].split() if "cgroup_controllers" in seen else None,
         "interfaces": interfaces(seen),
+        "ip": parsed(seen.get("ip")),
+        "getent": seen.get("getent"),
+        "glusterd_info": seen.get("glusterd_info"),
         "sfdisk": parsed(seen.get("sfdisk")),
         "lsblk": parsed(seen.get("lsblk")),
         "preferred_erase_size": parsed(seen.get("preferred_erase_size")),

@@ -19,8 +19,22 @@ secrets() {
   esac
 }
 
-case $1 in
-  plan)
+# gluster: gluster-plan only plans; what it planned for this node is a script, which passes over what is already so
+# and says of each step what it did.
+gluster() {
+  code=0
+  sh gluster-plan.sh 2>said >&2 || code=$?
+  cat said >&2
+  [ "$code" = 0 ] || return "$code"
+  changed=false
+  ! grep ': ' said | grep -qv ': already so$' || changed=true
+  echo "{\"gluster_plan\": {\"ok\": true, \"changed\": $changed, \"nodes\": {}, \"findings\": []}}"
+}
+
+case $1.${2:-} in
+  plan.gluster-plan) echo '{"gluster_plan": {"ok": true, "nodes": {}, "findings": []}}' ;;
+  apply.gluster-plan) gluster ;;
+  plan.*)
     # Each tool reads what the one before it answered on this node; its own plan is made anew.
     [ -e now.json ] || cp document.json now.json
     code=0
@@ -30,7 +44,7 @@ case $1 in
     [ "$code" = 0 ] && mv plan.json now.json
     exit "$code"
     ;;
-  apply)
+  apply.*)
     code=0
     # shellcheck disable=SC2046 # two words, or none
     "$2" --node "$3" $(secrets "$2") --apply now.json >answer.json || code=$?
@@ -38,12 +52,12 @@ case $1 in
     [ "$code" = 0 ] && mv answer.json now.json
     exit "$code"
     ;;
-  reboot)
+  reboot.*)
     # The connection that asks for it has to end first.
     (sleep 1; reboot) </dev/null >/dev/null 2>&1 &
     ;;
-  clean)
-    rm -rf secrets now.json plan.json answer.json
+  clean.*)
+    rm -rf secrets now.json plan.json answer.json said
     [ "$2" = apply ] || { cd / && rm -rf "$folder"; }
     ;;
 esac
