@@ -13,7 +13,8 @@ include "cluster";
 def plain: if type == "string" then gsub("[\\p{Cc}\\p{Cf}]"; "\ufffd") else tostring end;
 def cell: @html "<td>\(plain)</td>";
 def number: @html "<td class=\"n\">\(plain)</td>";
-def head: "<thead><tr>" + (map(@html "<th>\(.)</th>") | join("")) + "</tr></thead>";
+# A name that begins with # stands above numbers.
+def head: "<thead><tr>" + (map(if startswith("#") then @html "<th class=\"n\">\(.[1:])</th>" else @html "<th>\(.)</th>" end) | join("")) + "</tr></thead>";
 def table($names; $rows): "<div class=\"wide\"><table>" + ($names | head) + "<tbody>" + ($rows | join("\n")) + "</tbody></table></div>";
 def row: "<tr>" + join("") + "</tr>";
 def section($id; $title; $body): if $body == "" then "" else @html "<section id=\"\($id)\"><h2>\($title)</h2>" + $body + "</section>\n" end;
@@ -22,7 +23,7 @@ def yes: if . then "<td class=\"yes\">✓ yes</td>" else "<td class=\"no\">✗ n
 
 def verdicts($answers):
   def count($severity): [.answer.findings[]? | select(.severity == $severity)] | length;
-  table(["program", "answer", "errors", "warnings", "worth knowing"];
+  table(["program", "answer", "#errors", "#warnings", "#worth knowing"];
     $answers | map([(.tool | cell), (.answer.ok | yes), (count("error") | number), (count("warning") | number),
       (count("info") | number)] | row));
 
@@ -51,27 +52,25 @@ def nodes:
         ((.usb // []) | map([.device // .model, (.size_bytes | if type == "number" then gigabytes else . end)] | map(select(.)) | join(" ")) | join(", ") | cell)
       ] | row)) end;
 
+def watts: if . == null then "" else "\(. * 10 | round / 10) W" end;
+
 def power:
-  (.poe_budget.switches // []) | if type == "object" then to_entries | map(.value + {name: .key}) else . end
-  | if . == [] then "" else
-    table(["switch", "answer", "budget", "demand", "left"];
-      map((.worst // .cases[0]? // {}) as $case | [
-        (.name // .switch // "" | cell), (if .ok == null then "<td></td>" else (.ok | yes) end),
-        ((.budget_w // $case.budget_w) as $w | if $w then "\($w) W" else "" end | number),
-        ((.demand_w // $case.demand_w) as $w | if $w then "\($w) W" else "" end | number),
-        ((.headroom_w // $case.headroom_w) as $w | if $w then "\($w) W" else "" end | number)
-      ] | row)) end
-  ;
+  (.poe_budget.switches // []) | if . == [] then "" else
+    table(["switch", "#budget", "#demand", "#left"];
+      map(((.cases // []) | min_by(.headroom_w)) as $worst | [
+        (.name // .switch // "" | cell), ((.budget_w // $worst.budget_w) | watts | number),
+        ((.demand_w // $worst.demand_w) | watts | number), ((.headroom_w // $worst.headroom_w) | watts | number)
+      ] | row)) end;
 
 def shed: (.poe_budget.shed_order // []) | if . == [] then "" else @html "<p>Goes dark first: \(map(plain) | join(", then "))</p>" end;
 
 def volumes:
   (.gluster_plan.volumes // []) | if . == [] then "" else
-    table(["volume", "type", "usable", "losses that it survives for certain", "sets of surviving nodes: all", "available", "safe but not available", "lost"];
+    table(["volume", "type", "#usable", "survives for certain the loss of", "#ways in which nodes are left", "#available", "#safe, not available", "#data lost"];
       map((.survival // {}) as $s | [
         (.name | cell), ([.type, (.replica | if . then "\(.)" else null end)] | map(select(.)) | join(" ") | cell),
         (.usable_bytes | gigabytes | number),
-        ($s.guaranteed_losses // {} | to_entries | map("\(.value | tostring) \(.key)") | join(", ") | cell),
+        ($s.guaranteed_losses // {} | to_entries | map("\(.value | tostring) \(.key)") | join(" or ") | cell),
         ($s.node_sets.total // "" | number), ($s.node_sets.available // "" | number),
         ($s.node_sets.safe // "" | number), ($s.node_sets.lost // "" | number)
       ] | row)) end;
@@ -79,7 +78,7 @@ def volumes:
 def parts:
   (.parts // []) as $parts | cost as $cost
   | if $parts == [] then "" else
-    table(["part", "pieces", "each", "together", "note"];
+    table(["part", "#pieces", "#each", "#together", "note"];
       $parts | map((.quantity // 1) as $n | [
         (.part | cell), ($n | number),
         (if .unit_cost then "\(.unit_cost.currency) \(.unit_cost.amount | cents | money)" else "" end | number),
@@ -104,7 +103,7 @@ header p.yes { color: var(--yes); } header p.no { color: var(--no); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; overflow-wrap: normal; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 600; font-size: .875rem; } .n { text-align: right; white-space: nowrap; }
-td.yes, td.no { white-space: nowrap; font-weight: 600; }
+td.yes, td.no { white-space: nowrap; font-weight: 600; } th.n { white-space: normal; } #verdicts td { white-space: nowrap; }
 .findings { list-style: none; padding: 0; margin: 0; } .findings li { border-left: .25rem solid var(--line); padding: .1rem .75rem;
   margin: .6rem 0; background: var(--soft); } .findings p { margin: .35rem 0; } .findings .error { border-color: var(--no); }
 .findings .warning { border-color: var(--warn); } .who { font-weight: 600; } .fix { font-family: ui-monospace, monospace; font-size: .9rem; }
