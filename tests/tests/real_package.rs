@@ -64,6 +64,9 @@ fn lintian_finds_no_error_and_everything_is_in_it() {
             wanted.push(format!("/usr/share/zsh/vendor-completions/_{tool}"));
             wanted.push(format!("/usr/share/fish/vendor_completions.d/{tool}.fish"));
         }
+        // Every unit that lies in a tool's folder, and where it lies for this Debian.
+        let units = "for unit in */*.service; do [ ! -e \"${unit%/*}/src/main.rs\" ] || echo \"/usr/lib/systemd/system/${unit##*/}\"; done";
+        wanted.extend(said(tools::top(), units).lines().map(str::to_owned));
         for file in wanted {
             assert!(
                 listed.contains(&format!(" .{file}\n")),
