@@ -39,7 +39,12 @@ def findings($answers):
   + (if $rest == [] then ""
      else "<details><summary>Worth knowing: \($rest | length)</summary><ul class=\"findings\">" + ($rest | map(finding) | join("\n")) + "</ul></details>" end);
 
-def pictures: to_entries | map(@html "<figure id=\"\(.key)\">" + .value + @html "<figcaption>\(.key)</figcaption></figure>") | join("\n");
+# The names of a picture's title and description, which stand once in each file, made unique in a page with many.
+def named($n):
+  sub("aria-labelledby=\"(?<t>[^\" ]+) (?<d>[^\" ]+)\""; "aria-labelledby=\"\(.t)-\($n) \(.d)-\($n)\"")
+  | sub("<title id=\"(?<t>[^\"]+)\">"; "<title id=\"\(.t)-\($n)\">") | sub("<desc id=\"(?<d>[^\"]+)\">"; "<desc id=\"\(.d)-\($n)\">");
+
+def pictures: to_entries | to_entries | map(.key as $n | .value | @html "<figure id=\"\(.key)\">" + (.value | named($n)) + @html "<figcaption>\(.key)</figcaption></figure>") | join("\n");
 
 def nodes:
   (.k3s_join.order // []) as $order
@@ -89,10 +94,10 @@ def parts:
         if $cost.free == [] then "" else "; without a price: \($cost.free | map(plain) | join(", "))" end)</p>" end;
 
 def style: "
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --quiet: #57606a; --line: #d0d7de; --soft: #f6f8fa;
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --quiet: #565f6b; --line: #aab1bc; --soft: #eff1f4;
   --yes: #1a7f37; --no: #b3261e; --warn: #8a5a00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --quiet: #9aa4af; --line: #30363d;
-  --soft: #161b22; --yes: #56d364; --no: #ff8a80; --warn: #e3b341; } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --paper: #16181d; --quiet: #a4acb8; --line: #5a6270;
+  --soft: #262a32; --yes: #56d364; --no: #ff8a80; --warn: #e3b341; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
