@@ -34,12 +34,14 @@ work_folder() {
   trap 'rm -rf "$work"' EXIT
 }
 
-# The tools' programs for this machine.
+# The programs that are needed on this machine.
 programs() {
   if [ -z "${BIN:-}" ]; then
-    cargo build --quiet --release --manifest-path "$top/Cargo.toml" --package poe-budget
-    [ ! -e "$top/k3s-join/Cargo.toml" ] ||
-      cargo build --quiet --release --manifest-path "$top/Cargo.toml" --package k3s-join
+    local tool packages=()
+    for tool in poe-budget gluster-plan k3s-join; do
+      [ ! -e "$top/$tool/Cargo.toml" ] || packages+=("--package=$tool")
+    done
+    cargo build --quiet --release --manifest-path "$top/Cargo.toml" "${packages[@]}"
     BIN=$(cargo metadata --format-version 1 --no-deps --manifest-path "$top/Cargo.toml" |
       jq -r .target_directory)/release
   fi

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use anyhow::Context;
 use cluster_tests::program::Program;
 use cluster_tests::{host, require, tools};
 use std::path::Path;
@@ -36,7 +37,9 @@ fn options(tool: &str) -> Vec<String> {
 }
 
 fn read(folder: &Path, path: &str) -> String {
-    std::fs::read_to_string(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(folder.join(path))
+        .with_context(|| format!("reading {path}"))
+        .unwrap()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use anyhow::Context;
 use cluster_tests::program::Program;
 use cluster_tests::{require, tools};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,9 @@ struct Story {
 impl Story {
     fn read(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))
+            .unwrap()
     }
 
     /// A step's standard output and standard error; it must have ended like this.
