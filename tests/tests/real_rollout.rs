@@ -143,7 +143,12 @@ fn rehearsed(story: &Story) {
     for number in 1..=4 {
         let line = format!("pi{number:<10} pi-partition   there is something to do");
         assert!(out.contains(&line), "{out}");
+        let kept = story.json(&format!("out/rollout/pi{number}/pi-partition.json"));
+        let own = &kept["pi_partition"]["nodes"][format!("pi{number}")];
+        assert!(own["state_sha256"].is_string());
     }
+    // The steps, so that they can be looked at.
+    assert!(out.matches("\n    ").count() > 8, "{out}");
     assert_eq!(story.step("before", 0), story.step("between", 0));
     assert_eq!(story.read("files.before"), story.read("files.after"));
 }

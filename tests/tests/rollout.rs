@@ -153,7 +153,7 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
     if !require(&["jq"]).unwrap() {
         return;
     }
-    let seen = || json!({"state_sha256": "aaa"});
+    let seen = || json!({"ok": true, "state_sha256": "aaa"});
     let own = |pending: bool, state: &str| {
         json!({"ok": true, "findings": [], "pending": true,
             "nodes": {"pi1": {"pending": pending, "state_sha256": state}}})
@@ -167,7 +167,17 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
         "{why}"
     );
     // Where nobody looked before the plan, there is nothing to compare with.
-    assert_eq!(judged(json!({}), own(true, "bbb"), "plan").0, Some(0));
+    assert_eq!(
+        judged(json!({"ok": true}), own(true, "bbb"), "plan").0,
+        Some(0)
+    );
+    // What nobody could plan before is not done behind anyone's back.
+    for unseen in [json!({}), json!({"ok": false})] {
+        let (code, why) = judged(unseen.clone(), own(true, "aaa"), "plan");
+        assert_eq!(code, Some(1));
+        assert!(why.contains("say --unreviewed"), "{why}");
+        assert_eq!(judged(unseen, own(false, "aaa"), "plan").0, Some(10));
+    }
     let error = |id: &str| json!({"id": id, "severity": "error", "subject": "pi1\u{1b}", "message": "m", "fix": "f"});
     let no = |findings: Value| json!({"ok": false, "nodes": {}, "findings": findings});
     assert_eq!(
