@@ -16,7 +16,8 @@ SHELL := bash
 # pi-partition and pi-dockerroot are about what a node's disk is like now. Until that is known their answer is no, which
 # would stop everything behind them; so they stand beside the chain.
 $(OUT)/poe-budget.json: $(CLUSTER)
-$(OUT)/nat-gen.json: $(OUT)/poe-budget.json
+$(OUT)/k3s-join.json: $(OUT)/poe-budget.json
+$(OUT)/nat-gen.json: $(OUT)/k3s-join.json
 $(OUT)/pi-partition.json: $(CLUSTER)
 $(OUT)/pi-dockerroot.json: $(OUT)/pi-partition.json
 

@@ -1,8 +1,9 @@
 //! The cluster document and what every tool shares. Nothing of one tool's job is in here.
 //!
 //! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`], [`plan`],
-//! [`cloud_config`]) reads and writes nothing but its arguments. The acting half ([`edge`], [`root`], [`command`],
-//! [`secret`], [`run`]) touches the system and may use the pure half, never the other way round.
+//! [`cloud_config`], [`picture`], [`pool`], [`svg`], [`yaml`]) reads and writes nothing but its arguments. The acting half
+//! ([`edge`], [`root`], [`command`], [`secret`], [`run`]) touches the system and may use the pure half, never the other way
+//! round.
 
 pub mod cloud_config;
 pub mod document;
@@ -10,8 +11,12 @@ pub mod finding;
 pub mod invalid;
 pub mod inventory;
 pub mod name;
+pub mod picture;
 pub mod plan;
+pub mod pool;
 pub mod quantity;
+pub mod svg;
+pub mod yaml;
 
 pub mod command;
 pub mod edge;

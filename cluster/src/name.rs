@@ -28,7 +28,7 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
 }
 
 /// Appends `text` behind `lead`, broken at spaces to 80 columns and indented as `lead` is long.
-pub(crate) fn wrap(out: &mut String, lead: &str, text: &str) {
+pub fn wrap(out: &mut String, lead: &str, text: &str) {
     const COLUMNS: usize = 80;
     let indent = lead.chars().count();
     let mut column = indent;

@@ -4,7 +4,6 @@ use crate::forward::{Forward, aggregate};
 use cluster::finding::Finding;
 use cluster::inventory::Exposure;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The forwardings, and a finding for each entry that leads nowhere. `default` is where an entry without an address goes.
@@ -45,26 +44,7 @@ pub fn forwards(expose: &[Exposure], default: Option<IpAddr>) -> (Vec<Forward>, 
 /// k3s-join's answer, as far as it matters here.
 #[derive(Debug, Deserialize)]
 pub struct K3sJoin {
-    /// Where services of type LoadBalancer answer.
-    pub service_addresses: Option<ServiceAddresses>,
-}
-
-/// Addresses as another tool writes them.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum ServiceAddresses {
-    /// In order of preference.
-    List(Vec<IpAddr>),
-    /// By name.
-    Named(BTreeMap<String, IpAddr>),
-}
-
-impl ServiceAddresses {
-    /// The first.
-    pub fn first(&self) -> Option<IpAddr> {
-        match self {
-            Self::List(addresses) => addresses.first().copied(),
-            Self::Named(addresses) => addresses.values().next().copied(),
-        }
-    }
+    /// Where services of type LoadBalancer answer, the preferred address first.
+    #[serde(default)]
+    pub service_addresses: Vec<IpAddr>,
 }

@@ -11,7 +11,6 @@ pub mod firewall;
 pub mod forward;
 pub mod kubectl;
 pub mod plan;
-pub mod pool;
 pub mod ports;
 pub mod refuse;
 pub mod render;
@@ -23,6 +22,8 @@ pub mod services;
 pub mod site;
 pub mod view;
 pub mod ways;
+
+pub use cluster::pool;
 
 use answer::Answer;
 use anyhow::Context;
@@ -138,8 +139,7 @@ fn default_target(
     let joined: Option<expose::K3sJoin> = document
         .answer("k3s_join")
         .context("reading k3s-join's answer")?;
-    let addresses = joined.and_then(|joined| joined.service_addresses);
-    if let Some(first) = addresses.and_then(|addresses| addresses.first()) {
+    if let Some(first) = joined.and_then(|joined| joined.service_addresses.first().copied()) {
         findings.extend(not_ok(document, "k3s_join"));
         return Ok(Some(first));
     }

@@ -7,4 +7,3 @@ pub mod rsc;
 pub mod rsc_remove;
 mod rsc_words;
 pub mod text;
-mod yaml;

@@ -108,67 +108,48 @@ pub fn names() -> Vec<&'static str> {
 /// gluster-plan's answer, as far as it matters here.
 #[derive(Debug, Deserialize)]
 pub struct GlusterPlan {
-    /// The ports that the volumes use.
-    #[serde(default)]
-    pub ports: Vec<GivenPorts>,
+    /// The ports that the volumes use, as gluster-plan writes them.
+    pub ports: Vec<GlusterPorts>,
+}
+
+/// Ports of Gluster: `{protocol, first, last}`, and words about them that nothing here depends on.
+#[derive(Debug, Deserialize)]
+pub struct GlusterPorts {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The first port.
+    pub first: u16,
+    /// The last one.
+    pub last: u16,
 }
 
 impl GlusterPlan {
     /// Its ports as reserved ones.
     ///
     /// # Errors
-    /// Text that is no port.
+    /// A range that ends before it begins.
     pub fn reserved(&self) -> Result<Vec<Reserved>, Invalid> {
         let ports = self.ports.iter().enumerate();
         let read = ports.map(|(index, ports)| {
-            ports.reserved().ok_or_else(|| {
-                Invalid::new(
+            let GlusterPorts {
+                protocol,
+                first,
+                last,
+            } = *ports;
+            if first == 0 || last < first {
+                return Err(Invalid::new(
                     format!("gluster_plan.ports[{index}]"),
-                    "expected a port or a range such as \"49152-60999\"",
-                )
-            })
+                    format!("expected a port or a range of ports, found {first} to {last}"),
+                ));
+            }
+            Ok(reserved(
+                "gluster",
+                "a port of Gluster",
+                Some(protocol),
+                first,
+                last,
+            ))
         });
         read.collect()
-    }
-}
-
-/// Ports as another tool writes them.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum GivenPorts {
-    /// One port.
-    One(u16),
-    /// `24007` or `49152-60999`, perhaps with a protocol behind a slash.
-    Text(String),
-    /// An object with one port.
-    Port {
-        /// The port.
-        port: u16,
-    },
-    /// An object with a range.
-    Range {
-        /// The first port.
-        #[serde(alias = "from", alias = "start")]
-        first: u16,
-        /// The last port.
-        #[serde(alias = "to", alias = "end")]
-        last: u16,
-    },
-}
-
-impl GivenPorts {
-    fn reserved(&self) -> Option<Reserved> {
-        let (first, last) = match self {
-            Self::One(port) | Self::Port { port } => (*port, *port),
-            Self::Range { first, last } => (*first, *last),
-            Self::Text(text) => {
-                let ports = text
-                    .split('/')
-                    .find(|part| part.starts_with(|c: char| c.is_ascii_digit()))?;
-                let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-                (first.trim().parse().ok()?, last.trim().parse().ok()?)
-            }
-        };
-        Some(reserved("gluster", "a port of Gluster", None, first, last))
     }
 }

@@ -4,7 +4,6 @@
 
 use cluster_tests::program::{Outcome, Program};
 use serde_json::{Value, json};
-use std::path::Path;
 use tempfile::TempDir;
 
 const SERVICES: &str = include_str!("kubectl/services.json");
@@ -72,17 +71,7 @@ fn ids(answer: &Value) -> Vec<&str> {
 
 /// Compares with a golden file; `BLESS=1` writes it instead.
 fn golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        kept == found,
-        "{name} differs; see `git diff` after BLESS=1 cargo test\n{found}"
-    );
+    cluster_tests::golden(env!("CARGO_MANIFEST_DIR"), name, found).unwrap();
 }
 
 #[test]

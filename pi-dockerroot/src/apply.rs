@@ -2,6 +2,7 @@
 
 use crate::answer::{Copied, Verified};
 use crate::copy::{self, Content, Counters, Options};
+use crate::memory;
 use crate::observe::{Observed, State};
 use crate::overlay;
 use crate::progress::{Phase, Show, Total};
@@ -28,21 +29,27 @@ pub fn copy(request: &Request, observed: &Observed, show: Show) -> Result<(Copie
                 ..
             }
         ),
+        before: memory::recall(&observed.target),
     };
     let total = observed
         .holdings
         .as_ref()
         .map(Total::of)
         .unwrap_or_default();
-    show.while_running(Phase::Copy, total, &counters, || {
-        copy::copy(&observed.source, &observed.target, options, &counters)
-    })
-    .with_context(|| {
-        format!(
-            "copying to {} (it is marked as unfinished; the same command continues it)",
-            request.to.display()
-        )
-    })?;
+    let pass = show
+        .while_running(Phase::Copy, total, &counters, || {
+            copy::copy(&observed.source, &observed.target, options, &counters)
+        })
+        .with_context(|| {
+            format!(
+                "copying to {} (it is marked as unfinished; the same command continues it)",
+                request.to.display()
+            )
+        })?;
+    if let Some(pass) = pass {
+        // Without it the next pass only reads more.
+        let _ = memory::remember(&observed.target, &pass);
+    }
     let copied = Copied {
         copied_bytes: counters.bytes.load(Relaxed),
         copied_files: counters.copied.load(Relaxed),

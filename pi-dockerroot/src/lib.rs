@@ -8,6 +8,7 @@ pub mod answer;
 pub mod apply;
 pub mod cli;
 pub mod copy;
+pub mod memory;
 pub mod observe;
 pub mod overlay;
 pub mod plan;

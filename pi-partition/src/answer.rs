@@ -180,6 +180,16 @@ impl NodeAnswer {
         }
     }
 
+    /// The wished partitions that are not there yet.
+    pub fn new_partitions(&self, disk: &DiskAnswer) -> Vec<&PlannedPartition> {
+        let there = |planned: &PlannedPartition| {
+            let mut present = disk.partitions.iter();
+            present.any(|present| Some(present.number) == planned.number)
+        };
+        let new = self.partitions.iter().filter(|planned| !there(planned));
+        new.collect()
+    }
+
     /// An answer where nothing is wished.
     #[must_use]
     pub fn nothing(mut self) -> Self {

@@ -71,6 +71,8 @@ pub enum Format {
     Json,
     /// The disk before and after, the steps, and what was noticed
     Text,
+    /// The disk before and after as a picture (SVG)
+    Svg,
     /// The plan as a shell script with the checks in it
     Sh,
 }

@@ -38,6 +38,7 @@ impl Tool for Cli {
     const EXAMPLES: &'static str = "\
   pi-partition -n --disk card.img -f text       what would become of a card image
   pi-partition -n --disk card.img --apply       do it; needs no root
+  pi-partition -n --disk card.img -f svg -o card.svg     the same as a picture
   pi-partition cluster.json                     a plan for each node, on a laptop
   ssh pi1 sudo sfdisk --json /dev/mmcblk0 | pi-partition -f text
   sudo pi-partition --apply cluster.json        on the node
@@ -59,7 +60,8 @@ Operating systems:
     fn form(&self) -> Form {
         match self.format {
             Format::Json => Form::Json,
-            Format::Text => Form::Text,
+            // A picture is for people too: a card that cannot be changed is worth seeing.
+            Format::Text | Format::Svg => Form::Text,
             Format::Sh => Form::Artefact,
         }
     }
@@ -73,7 +75,10 @@ Operating systems:
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(render::text::text(verdict))
+        Ok(match self.format {
+            Format::Svg => render::svg::svg(verdict),
+            Format::Json | Format::Text | Format::Sh => render::text::text(verdict),
+        })
     }
 
     fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {

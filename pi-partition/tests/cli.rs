@@ -251,6 +251,39 @@ fn a_script_is_printed_only_where_the_answer_is_yes() {
 }
 
 #[test]
+fn the_picture_shows_the_card_before_and_after() {
+    let card = card(&RANCHEROS);
+    let picture = card.run(&["--label", "docker", "--mount", "/mnt/docker", "-f", "svg"]);
+    assert_eq!(picture.code, Some(0), "{}", picture.stderr);
+    let text = picture.text();
+    for words in [
+        ">Before</text>",
+        ">After</text>",
+        ">3 new</text>",
+        ">3 new  836 MB  ext4 docker /mnt/docker</text>",
+    ] {
+        assert_eq!(text.matches(words).count(), 1, "{words}: {text}");
+    }
+    // Both bars show partition 2, and the description says what they show.
+    assert_eq!(text.matches("<title>2: 205 MB</title>").count(), 2);
+    assert!(
+        text.contains("2  205 MB; 3 new  836 MB  ext4 docker /mnt/docker.</desc>"),
+        "{text}"
+    );
+    // A card that holds nothing more has one bar, and a card without a table is a no that is shown.
+    assert_eq!(card.run(&["--label", "docker", "--apply"]).code, Some(0));
+    let text = card.run(&["--label", "docker", "-f", "svg"]).text();
+    assert!(
+        text.contains("Disks as they are") && !text.contains(">After<"),
+        "{text}"
+    );
+    std::fs::write(&card.path, vec![0; 1 << 20]).unwrap();
+    let picture = card.run(&["-f", "svg"]);
+    assert_eq!(picture.code, Some(3));
+    assert!(picture.text().contains(">error: "), "{}", picture.text());
+}
+
+#[test]
 fn text_fits_80_columns() {
     for entries in [
         &RANCHEROS[..],

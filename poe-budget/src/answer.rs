@@ -47,6 +47,20 @@ pub struct SwitchAnswer {
     pub shed: Vec<Shed>,
 }
 
+impl SwitchAnswer {
+    /// Number of PoE ports on which something stands.
+    pub fn used_ports(&self) -> usize {
+        let poe = |port: &&PortAnswer| port.port <= self.poe_ports;
+        self.ports.iter().filter(poe).count()
+    }
+
+    /// The PoE ports on which nothing stands.
+    pub fn free_ports(&self) -> impl Iterator<Item = u16> {
+        let taken = |port: &u16| self.ports.iter().any(|other| other.port == *port);
+        (1..=self.poe_ports).filter(move |port| !taken(port))
+    }
+}
+
 /// One case: demand against budget.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Case {
@@ -124,6 +138,116 @@ pub struct QuestionAnswer {
     pub with: Side,
     /// The second less the first.
     pub difference: Difference,
+    /// Where `--assign` puts the devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentAnswer>,
+    /// The single changes that buy headroom by `--optimise`, the most first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
+}
+
+/// A single change that buys headroom.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Change {
+    /// What kind of change it is.
+    pub kind: ChangeKind,
+    /// The devices with any one of which it has this effect; none where it is about the switch.
+    pub devices: Vec<Name>,
+    /// The change in words, for the first of the devices.
+    pub words: String,
+    /// Headroom with this change in watts.
+    pub headroom_w: Milliwatts,
+    /// Headroom that it buys in watts.
+    pub gain_w: Milliwatts,
+}
+
+impl Change {
+    /// The change and the other devices for which it would do as well, the first few by name.
+    pub fn told(&self) -> String {
+        const NAMED: usize = 8;
+        let others = self.devices.get(1..).unwrap_or_default();
+        if others.is_empty() {
+            return self.words.clone();
+        }
+        let named: Vec<&str> = others.iter().take(NAMED).map(|name| &**name).collect();
+        let more = match others.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{} (or {}{more})", self.words, named.join(", "))
+    }
+}
+
+/// Kinds of changes, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// A fact that is not declared: the headroom is there if it is as the words say.
+    FindOut,
+    /// A device goes to another switch.
+    Move,
+    /// A USB device is taken off.
+    Usb,
+    /// A thicker cable.
+    Cable,
+    /// Another HAT.
+    Hat,
+    /// A device gets a power supply of its own.
+    Apart,
+    /// Another switch.
+    Switch,
+}
+
+/// Where the devices go.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AssignmentAnswer {
+    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices.
+    pub exact: bool,
+    /// What is left on the fullest switch in its worst case, in watts; `null` where no way was found.
+    pub headroom_w: Option<Milliwatts>,
+    /// No way leaves more than this, in watts; `null` where no way was found.
+    pub at_most_w: Option<Milliwatts>,
+    /// The devices that go to another switch or get their first port; who stays on a switch keeps the port.
+    pub moves: Vec<Move>,
+    /// Why there is no way; `null` where there is one, or where that is not known.
+    pub impossible: Option<String>,
+}
+
+/// A device that changes its place.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Move {
+    /// The device.
+    pub device: Name,
+    /// Where it stands; `null` where it stands on no port.
+    pub from: Option<Place>,
+    /// Where it goes.
+    pub to: Place,
+}
+
+impl Move {
+    /// In words: `pi3: sw1 port 3 -> sw2 port 1`.
+    pub fn words(&self) -> String {
+        let from = self
+            .from
+            .as_ref()
+            .map_or("no port".to_owned(), Place::words);
+        format!("{}: {from} -> {}", self.device, self.to.words())
+    }
+}
+
+impl Place {
+    fn words(&self) -> String {
+        format!("{} port {}", self.switch, self.port)
+    }
+}
+
+/// A port of a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The switch.
+    pub switch: Name,
+    /// The port's number.
+    pub port: u16,
 }
 
 /// One side of a difference.

@@ -56,8 +56,8 @@ pub struct Board {
     pub supply_v: Figure<f64>,
     /// Current of the board without USB devices, in amperes at `supply_v`.
     pub current_a: Figure<PerScenario<f64>>,
-    /// The most that all USB devices together may draw, in amperes at `supply_v`.
-    pub usb_a: Figure<f64>,
+    /// The most that all USB devices together may draw, in amperes at `supply_v`; `None` where its carrier decides that.
+    pub usb_a: Option<Figure<f64>>,
 }
 
 /// A PoE HAT.
@@ -120,12 +120,22 @@ pub struct Model {
     pub poe_ports: Figure<u16>,
     /// The standard of those ports.
     pub standard: Figure<PoeStandard>,
-    /// The budgets that are attested, in watts, the lowest first. Where there are several, they differ by hardware version.
+    /// The budgets that are attested, in watts, the lowest first. Where there are several, they differ by hardware version
+    /// or power adapter. Where none is certain, the document has to declare it.
     pub budgets_w: Vec<Figure<f64>>,
+    /// The most that one port gives, in watts, where that is less than its standard allows.
+    pub port_limit_w: Option<Figure<f64>>,
     /// Which device goes dark first.
     pub shed_policy: Option<Figure<ShedPolicy>>,
     /// Trouble that people reported with it.
     pub reports: Vec<Report>,
+}
+
+impl Model {
+    /// The budgets on which a verdict may rest.
+    pub fn certain_budgets(&self) -> impl Iterator<Item = f64> {
+        self.budgets_w.iter().filter_map(Figure::certain)
+    }
 }
 
 /// Trouble that somebody reported.
@@ -229,13 +239,15 @@ mod tests {
         for board in &catalogue.boards {
             assert!(board.supply_v.certain().is_some());
             assert!(board.current_a.certain().is_some());
-            assert!(board.usb_a.certain().is_some());
+            let usb = board.usb_a.as_ref();
+            assert!(usb.is_none_or(|usb| usb.certain().is_some()));
         }
         for hat in &catalogue.hats {
             assert!(hat.output_w.certain().is_some());
             assert!(hat.efficiency.certain().is_some());
             assert!(hat.minimum_v.certain().is_some());
-            let worst = class::reserved(hat.class.value).watts() == 15.4;
+            // The most that 802.3af and 802.3at know.
+            let worst = [15.4, 30.0].contains(&class::reserved(hat.class.value).watts());
             assert!(hat.class.certain().is_some() || worst, "{}", hat.model);
         }
         let usb = catalogue.usb.iter().map(|usb| usb.draw_w.confidence);
@@ -244,7 +256,8 @@ mod tests {
         for switch in &catalogue.switches {
             assert!(switch.poe_ports.certain().is_some());
             assert!(switch.standard.certain().is_some());
-            assert!(switch.budgets_w.iter().all(|b| b.certain().is_some()));
+            let limit = switch.port_limit_w.as_ref();
+            assert!(limit.is_none_or(|limit| limit.certain().is_some()));
         }
     }
 
@@ -263,7 +276,57 @@ mod tests {
             let budgets: Vec<f64> = switch.budgets_w.iter().map(|b| b.value).collect();
             assert!(budgets.windows(2).all(|pair| pair[0] < pair[1]) && !budgets.is_empty());
             assert!(switch.poe_ports.value <= switch.ports.value);
+            // What all ports together may take is never less than the budget.
+            let standard = class::allowance(switch.standard.value).port.watts();
+            let limit = switch.port_limit_w.as_ref().map_or(standard, |l| l.value);
+            assert!(limit <= standard, "{}", switch.model);
         }
+    }
+
+    /// What issue and page promise: a catalogue that is broad, each entry once and each figure with its source.
+    #[test]
+    fn the_catalogue_is_broad_and_names_its_sources() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let budgets = catalogue.switches.iter();
+        let usable = budgets.filter(|switch| switch.certain_budgets().next().is_some());
+        assert!(usable.count() >= 25);
+        for model in [
+            "raspberry-pi-3b-plus",
+            "raspberry-pi-4b-8gb",
+            "raspberry-pi-5-8gb",
+        ] {
+            assert!(find(&catalogue.boards, model).is_ok(), "{model}");
+        }
+        let files = [
+            include_str!("../data/boards.json"),
+            include_str!("../data/devices.json"),
+            include_str!("../data/hats.json"),
+            include_str!("../data/switches.json"),
+            include_str!("../data/usb.json"),
+        ];
+        let mut models = std::collections::HashSet::new();
+        for file in files {
+            let entries: Vec<serde_json::Value> = serde_json::from_str(file).unwrap();
+            for entry in entries {
+                let model = entry["model"].as_str().unwrap().to_owned();
+                let label = cluster::name::Label::try_from(model.clone());
+                assert!(label.is_ok() && models.insert(model.clone()), "{model}");
+                assert_sources(&entry, &model);
+            }
+        }
+    }
+
+    fn assert_sources(value: &serde_json::Value, model: &str) {
+        let Some(object) = value.as_object() else {
+            let list = value.as_array().into_iter().flatten();
+            return list.for_each(|item| assert_sources(item, model));
+        };
+        if object.contains_key("confidence") || object.contains_key("text") {
+            let source = object["source"].as_str().unwrap();
+            assert!(source.len() > 10, "{model}: {source:?}");
+            return;
+        }
+        object.values().for_each(|item| assert_sources(item, model));
     }
 
     #[test]

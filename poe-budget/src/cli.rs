@@ -27,10 +27,19 @@ const EXAMPLES: &str = "  The reference cluster, for people
   How far does a smaller switch carry it, on a summer's day?
     poe-budget --budget 40 --ambient-c 45 -f text cluster.json
 
+  Which device on which switch? Exit code 3 with a reason where there is no way
+    poe-budget --assign -f text cluster.json
+
+  What helps most?
+    poe-budget --optimise -f text cluster.json
+
   Measured draws instead of estimates: {\"sw1\": {\"1\": 5.5, \"2\": 5.1}}
     ntgrrc poe status -a gs305ep -f json | jq '{sw1: (.poe_status
       | map({(.\"Port ID\"): (.\"PortPwr (W)\" | tonumber)}) | add)}' > draws.json
     poe-budget --measured draws.json cluster.json
+
+  A picture of it
+    poe-budget -f svg -o budget.svg cluster.json
 
   Who goes dark first?
     poe-budget < cluster.json | jq -r '.poe_budget.shed_order[]'";
@@ -55,6 +64,12 @@ pub struct Arguments {
     /// Answer as if it were this warm around all cables, in degrees Celsius
     #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
     ambient_c: Option<Celsius>,
+    /// Answer as if all devices were put on the ports of all switches anew, so that the fullest switch keeps the most watts
+    #[arg(long)]
+    assign: bool,
+    /// Tell which single change buys the most headroom: a device elsewhere, another HAT, another switch
+    #[arg(long, conflicts_with_all = ["add", "remove", "budget", "ambient_c", "assign"])]
+    optimise: bool,
     /// Take draws measured at the switch from this file: an object of switches, each an object of ports with watts
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
@@ -68,6 +83,8 @@ enum Format {
     Json,
     /// A table for people
     Text,
+    /// A picture (SVG), also of a no
+    Svg,
 }
 
 impl Tool for Arguments {
@@ -83,7 +100,8 @@ impl Tool for Arguments {
     fn form(&self) -> Form {
         match self.format {
             Format::Json => Form::Json,
-            Format::Text => Form::Text,
+            // A picture is for people too: what does not fit is worth seeing.
+            Format::Text | Format::Svg => Form::Text,
         }
     }
 
@@ -94,7 +112,10 @@ impl Tool for Arguments {
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(render::text(verdict))
+        Ok(match self.format {
+            Format::Svg => render::svg(verdict),
+            Format::Text | Format::Json => render::text(verdict),
+        })
     }
 }
 
@@ -110,6 +131,8 @@ impl Arguments {
             remove: self.remove.clone(),
             budget: self.budget.clone(),
             ambient_c,
+            assign: self.assign,
+            optimise: self.optimise,
         })
     }
 

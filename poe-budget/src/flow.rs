@@ -183,7 +183,7 @@ fn check_behind(load: &Load, drawn: Milliwatts, subject: &str, notices: &mut Not
         );
         notices.each(
             Finding::error("poe-over-usb", subject, message)
-                .fix("put one behind a USB hub with a supply of its own"),
+                .fix("put one behind a USB hub with a supply of its own; where the board gives more, declare nodes[].usb_limit_w"),
         );
     }
 }

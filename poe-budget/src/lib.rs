@@ -7,6 +7,7 @@
 
 pub mod allocation;
 pub mod answer;
+pub mod assign;
 pub mod cable;
 pub mod catalogue;
 pub mod class;
@@ -19,6 +20,7 @@ pub mod name;
 pub mod node;
 pub mod nodes;
 pub mod notices;
+pub mod optimise;
 pub mod plan;
 pub mod question;
 pub mod remarks;
@@ -27,6 +29,7 @@ pub mod request;
 pub mod scenario;
 pub mod shed;
 pub mod sources;
+pub mod spread;
 pub mod supply;
 pub mod verdict;
 pub mod watts;
@@ -36,6 +39,7 @@ use catalogue::Catalogue;
 use cluster::finding::Finding;
 use cluster::inventory::Inventory;
 use measured::Measured;
+use notices::Notices;
 use question::Question;
 use request::Request;
 
@@ -50,9 +54,18 @@ pub fn answer(
     question: &Question,
 ) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let catalogue = Catalogue::built_in()?;
+    let copy = question.optimise.then(|| inventory.clone());
     let request = Request::new(inventory, measured, &catalogue)?;
     if question.is_empty() {
         return Ok(plan::plan(&request, &catalogue));
     }
-    Ok(question::answer(request, question, &catalogue)?)
+    let (mut answer, findings) = question::answer(request, question, &catalogue)?;
+    if let Some(mut copy) = copy {
+        measured.apply(&mut copy.switches, &mut Notices::default())?;
+        let changes = optimise::changes(&copy, &answer, &catalogue);
+        if let Some(question) = &mut answer.question {
+            question.changes = Some(changes);
+        }
+    }
+    Ok((answer, findings))
 }

@@ -34,6 +34,7 @@ pub struct NodeFacts<'c> {
     pub board: Option<&'c Board>,
     efficiency: Option<f64>,
     usb_w: f64,
+    usb_limit_w: Option<f64>,
     usb_confidence: Option<Confidence>,
     /// The draw that the document declares for it.
     pub draw: Option<Box<Draw>>,
@@ -75,6 +76,7 @@ impl<'c> NodeFacts<'c> {
             board,
             efficiency: node.hat_efficiency.map(|ratio| ratio.0),
             usb_w: 0.0,
+            usb_limit_w: node.usb_limit_w.map(|limit| limit.0),
             usb_confidence: None,
             draw: node.draw_w.take(),
             measured: node.measured_w.take(),
@@ -139,9 +141,13 @@ impl<'c> NodeFacts<'c> {
 
     /// All USB devices together and what the board allows them, where that is exceeded.
     pub fn usb_over(&self) -> Option<(Milliwatts, Milliwatts)> {
-        let board = self.board?;
+        let of_board = || {
+            let board = self.board?;
+            Some(board.usb_a.as_ref()?.value * board.supply_v.value)
+        };
+        let limit = self.usb_limit_w.or_else(of_board)?;
         let drawn = Milliwatts::nearest(self.usb_w);
-        let allowed = Milliwatts::nearest(board.usb_a.value * board.supply_v.value);
+        let allowed = Milliwatts::nearest(limit);
         (drawn > allowed).then_some((drawn, allowed))
     }
 }

@@ -57,6 +57,11 @@ impl Notices {
         });
     }
 
+    /// Takes back the warnings and remarks with this id: they are no longer true.
+    pub fn forget(&mut self, id: &str) {
+        self.kinds.retain(|kind| kind.finding.id != id);
+    }
+
     /// All findings, the worst first.
     pub fn finish(self) -> Vec<Finding> {
         let mut findings = self.single;

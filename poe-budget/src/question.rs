@@ -1,6 +1,7 @@
 //! Questions: what changes when a device is added or removed, the budget is another, or it gets warmer.
 
 use crate::answer::{Answer, Difference, QuestionAnswer, Side};
+use crate::assign;
 use crate::catalogue::Catalogue;
 use crate::class;
 use crate::demand::{Basis, Given, Load};
@@ -49,6 +50,10 @@ pub struct Question {
     pub budget: Vec<Budget>,
     /// Another temperature around all cables in degrees Celsius.
     pub ambient_c: Option<f64>,
+    /// Whether all devices are put on the ports anew.
+    pub assign: bool,
+    /// Whether it is asked which single change buys the most headroom.
+    pub optimise: bool,
 }
 
 impl Question {
@@ -73,6 +78,11 @@ impl Question {
                 .map(|celsius| format!("ambient {celsius} °C")),
         );
         words.extend(self.add.iter().map(Add::words));
+        words.extend(
+            self.optimise
+                .then(|| "which change buys headroom".to_owned()),
+        );
+        words.extend(self.assign.then(|| "assign all devices".to_owned()));
         words
     }
 }
@@ -97,7 +107,7 @@ pub fn answer(
 ) -> Result<(Answer, Vec<Finding>), Usage> {
     let (before, findings_before) = plan(&request, catalogue);
     for name in &question.remove {
-        remove(&mut request, name)?;
+        remove(&mut request, name, question.assign)?;
     }
     for budget in &question.budget {
         let supply = chosen(&mut request, budget.switch.as_ref(), "--budget")?;
@@ -112,9 +122,13 @@ pub fn answer(
             .for_each(|supply| supply.ambient_c = celsius);
     }
     for device in &question.add {
-        add(&mut request, device, catalogue)?;
+        add(&mut request, device, question.assign, catalogue)?;
     }
-    let (mut answer, findings) = plan(&request, catalogue);
+    // Without a switch the plan says so.
+    let assign = question.assign && !request.switches.is_empty();
+    let assignment = assign.then(|| assign::assign(&mut request));
+    let (mut answer, mut findings) = plan(&request, catalogue);
+    findings.extend(assignment.as_ref().and_then(assign::remark));
     let without = side(&before, &findings_before);
     let with = side(&answer, &findings);
     answer.question = Some(QuestionAnswer {
@@ -130,6 +144,8 @@ pub fn answer(
         },
         without,
         with,
+        assignment,
+        changes: None,
     });
     Ok((answer, findings))
 }
@@ -154,7 +170,12 @@ fn missing(here: &[Finding], there: &[Finding]) -> Vec<String> {
         .collect()
 }
 
-fn remove(request: &mut Request<'_>, name: &Label) -> Result<(), Usage> {
+fn remove(request: &mut Request<'_>, name: &Label, assign: bool) -> Result<(), Usage> {
+    let lonely = |load: &Load| *load.device == *name.as_str();
+    if assign && request.unplaced.iter().any(lonely) {
+        request.unplaced.retain(|load| !lonely(load));
+        return Ok(());
+    }
     for supply in &mut request.switches {
         let found = supply
             .loads
@@ -203,7 +224,18 @@ fn chosen<'a, 'c>(
 }
 
 /// Puts a device on a port; where none is left, that is the answer.
-fn add(request: &mut Request<'_>, device: &Add, catalogue: &Catalogue) -> Result<(), Usage> {
+/// With `--assign` it gets its port with all others, also where it names one.
+fn add(
+    request: &mut Request<'_>,
+    device: &Add,
+    assign: bool,
+    catalogue: &Catalogue,
+) -> Result<(), Usage> {
+    let lonely = (request.unplaced.iter()).any(|load| *load.device == *device.name.as_str());
+    if assign && lonely {
+        let problem = format!("--add {}: --assign gives it a port already", device.name);
+        return Err(Usage::new(problem));
+    }
     let on = request.switches.iter().find_map(|supply| {
         let load = supply
             .loads
@@ -219,6 +251,10 @@ fn add(request: &mut Request<'_>, device: &Add, catalogue: &Catalogue) -> Result
     }
     if let Some(name) = &device.switch {
         chosen(request, Some(name), "--add")?;
+    }
+    if assign {
+        request.unplaced.push(load(device, 1));
+        return Ok(());
     }
     let headrooms: Vec<Milliwatts> = plan(request, catalogue)
         .0

@@ -84,7 +84,7 @@ fn attested(supply: &Supply<'_>, notices: &mut Notices) {
     } else if model.budgets_w.len() > 1 {
         notices.once("poe-budget-attested", &model.model, name, || {
             let message = format!(
-                "{all} W are attested for the {}, by hardware version, and the document says {} W",
+                "{all} W are attested for the {}, by hardware version or power adapter, and the document says {} W",
                 model.name,
                 declared.watts()
             );

@@ -4,11 +4,13 @@ use crate::catalogue::Catalogue;
 use crate::demand::{self, Load};
 use crate::measured::Measured;
 use crate::name::Name;
+use crate::node::NodeFacts;
 use crate::nodes::{Cluster, Nodes, notice};
 use crate::notices::Notices;
 use crate::supply::{self, Supply};
 use cluster::invalid::{Invalid, suggestion};
 use cluster::inventory::{Inventory, Port, Switch};
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
 /// Stands for the place of a port where a name is a switch's own.
@@ -21,6 +23,8 @@ pub struct Request<'c> {
     pub switches: Vec<Supply<'c>>,
     /// What the nodes do together.
     pub cluster: Cluster,
+    /// The devices with a HAT that stand on no port.
+    pub unplaced: Vec<Load>,
     /// What was noticed about the document itself.
     pub notices: Notices,
     /// The models of the catalogue that the document names, for the list of sources.
@@ -56,12 +60,14 @@ impl<'c> Request<'c> {
         for (index, switch) in list.into_iter().enumerate() {
             switches.push(builder.switch(switch, index)?);
         }
+        let unplaced = builder.unplaced();
         let nodes = builder.nodes;
         nodes.report_unconnected(&mut notices);
         let cluster = nodes.cluster(inventory.storage.as_ref());
         Ok(Self {
             switches,
             cluster,
+            unplaced,
             notices,
             models,
         })
@@ -112,6 +118,19 @@ impl<'c> Builder<'_, 'c> {
         }
         supply.loads.sort_by_key(|load| load.port);
         Ok(supply)
+    }
+
+    /// The nodes with a HAT that no port names, as they would be on one. Who names a model that the catalogue does not have is
+    /// not among them: its draw is not known.
+    fn unplaced(&self) -> Vec<Load> {
+        let lonely = self.nodes.list.iter();
+        let lonely = lonely.filter(|node| node.hat.is_some() && !node.connected);
+        let load = |node: &NodeFacts<'c>| {
+            let port = serde_json::from_value(json!({"port": 1, "device": &*node.name})).ok()?;
+            let path = format!("nodes[{}]", node.place);
+            demand::load(port, &path, Some(node), self.catalogue, String::new).ok()
+        };
+        lonely.filter_map(load).collect()
     }
 
     fn load(&mut self, port: Port, path: &str) -> Result<Load, Invalid> {

@@ -10,7 +10,8 @@ pub fn of(request: &Request<'_>, catalogue: &Catalogue) -> Vec<Source> {
     let named = |model: &String| request.models.contains(model.as_str());
     for board in catalogue.boards.iter().filter(|board| named(&board.model)) {
         sources.push(source(&board.model, "current_a", &board.current_a));
-        sources.push(source(&board.model, "usb_a", &board.usb_a));
+        let usb = board.usb_a.as_ref();
+        sources.extend(usb.map(|usb| source(&board.model, "usb_a", usb)));
         sources.push(source(&board.model, "supply_v", &board.supply_v));
     }
     for hat in catalogue.hats.iter().filter(|hat| named(&hat.model)) {
@@ -40,6 +41,8 @@ pub fn of(request: &Request<'_>, catalogue: &Catalogue) -> Vec<Source> {
         sources.push(source(&switch.model, "standard", &switch.standard));
         let budgets = switch.budgets_w.iter();
         sources.extend(budgets.map(|budget| source(&switch.model, "budget_w", budget)));
+        let limit = switch.port_limit_w.as_ref();
+        sources.extend(limit.map(|limit| source(&switch.model, "port_limit_w", limit)));
         let policy = switch.shed_policy.as_ref();
         sources.extend(policy.map(|policy| source(&switch.model, "shed_policy", policy)));
     }

@@ -59,7 +59,10 @@ impl<'c> Supply<'c> {
         let allowance = class::allowance(standard.unwrap_or(PoeStandard::Af));
         let port_limit = match switch.port_limit_w {
             Some(limit) => Milliwatts::given(limit.0, || format!("{path}.port_limit_w"))?,
-            None => allowance.port,
+            None => {
+                let known = model.and_then(|model| model.port_limit_w.as_ref()?.certain());
+                known.map_or(allowance.port, Milliwatts::nearest)
+            }
         };
         let ambient_c = switch.ambient_c.map(|ambient| ambient.0);
         if let Some(ambient_c) = ambient_c {
@@ -132,10 +135,19 @@ fn budgets(switch: &Switch, path: &str, model: Option<&Model>) -> Result<Vec<Mil
         let problem = "expected a number of watts, because no model says it, found nothing";
         return Err(Invalid::new(path, problem));
     };
-    let attested = model.budgets_w.iter();
-    Ok(attested
-        .map(|figure| Milliwatts::nearest(figure.value))
-        .collect())
+    let certain: Vec<Milliwatts> = model.certain_budgets().map(Milliwatts::nearest).collect();
+    if certain.is_empty() {
+        let heard: Vec<String> = (model.budgets_w.iter())
+            .map(|figure| figure.value.to_string())
+            .collect();
+        let problem = format!(
+            "expected a number of watts, because what is said of the {} ({} W) is not verified, found nothing",
+            model.name,
+            heard.join(" or ")
+        );
+        return Err(Invalid::new(path, problem));
+    }
+    Ok(certain)
 }
 
 fn poe_ports(switch: &Switch, path: &str, model: Option<&Model>) -> Result<u16, Invalid> {

@@ -47,6 +47,11 @@ fn with(pointer: &str, value: Value) -> Value {
     document
 }
 
+fn push(document: &mut Value, list: &str, value: Value) {
+    let list = document.pointer_mut(list).unwrap();
+    list.as_array_mut().unwrap().push(value);
+}
+
 #[test]
 fn the_reference_cluster_is_carried() {
     let (answer, code) = answer(&[], &example());
@@ -187,7 +192,7 @@ fn a_device_is_added_where_the_most_watts_are_left() {
     let mut document = example();
     let other = json!({"name": "sw2", "budget_w": 120, "poe_ports": 2, "standard": "at",
         "allocation": "draw", "shed_policy": "retry", "ports": []});
-    document["switches"].as_array_mut().unwrap().push(other);
+    push(&mut document, "/switches", other);
     let (answer, code) = answer(&["--add", "camera=6.5"], &document);
     assert_eq!(code, 0);
     assert_eq!(answer["switches"][1]["ports"][0]["device"], "camera");
@@ -205,6 +210,261 @@ fn a_device_is_added_where_the_most_watts_are_left() {
         outcome
             .stderr
             .contains("--budget: the document has 2 switches; name one")
+    );
+}
+
+/// Each change that is told, made in the document by hand, leaves what is said of it; and no device could be fed by itself
+/// with more effect than the one that is told.
+#[test]
+fn the_change_that_buys_most_is_told_and_true() {
+    let (answer, code) = answer(&["--optimise"], &example());
+    assert_eq!(code, 0);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let gains: Vec<f64> = changes
+        .iter()
+        .map(|c| c["gain_w"].as_f64().unwrap())
+        .collect();
+    assert!(
+        gains.windows(2).all(|pair| pair[0] >= pair[1]) && gains.len() >= 4,
+        "{gains:?}"
+    );
+    let of = |kind: &str| {
+        changes
+            .iter()
+            .find(|change| change["kind"] == kind)
+            .unwrap()
+    };
+    let headroom = |document: &Value| self::answer(&[], document).0["headroom_w"].clone();
+
+    let apart = of("apart");
+    assert_eq!(apart["devices"], json!(["pi1", "pi2", "pi3", "pi4"]));
+    assert_eq!(apart["words"], "feed pi1 by itself");
+    for device in ["pi1", "pi2", "pi3", "pi4"] {
+        let removed = self::answer(&["--remove", device], &example()).0;
+        assert_eq!(removed["headroom_w"], apart["headroom_w"], "{device}");
+    }
+    assert_eq!(
+        of("usb")["headroom_w"],
+        headroom(&with("/nodes/0/usb", json!([])))
+    );
+    let hat = with("/nodes/0/hat", json!("rak9003-poe-pi-hat"));
+    assert_eq!(
+        (&of("hat")["words"], &of("hat")["headroom_w"]),
+        (&json!("give pi1 the RAK9003 PoE Pi HAT"), &headroom(&hat))
+    );
+    let mut other = with("/switches/0/model", json!("mikrotik-css610-8p-2s-plus-in"));
+    for field in ["budget_w", "allocation"] {
+        other["switches"][0].as_object_mut().unwrap().remove(field);
+    }
+    assert_eq!(
+        of("switch")["words"],
+        "take a MikroTik CSS610-8P-2S+IN in the place of sw1"
+    );
+    assert_eq!(of("switch")["headroom_w"], headroom(&other));
+    assert_eq!(answer["question"]["difference"]["headroom_w"], json!(0));
+
+    let outcome = run(&["--optimise", "--remove", "pi1"], cluster::EXAMPLE);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_is_not_known_may_buy_most_and_a_weak_hat_nothing() {
+    let mut document = with("/switches/0/allocation", Value::Null);
+    document["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    let (answer, code) = answer(&["--optimise"], &document);
+    assert_eq!(code, 3);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    assert_eq!(
+        changes[0]["words"],
+        "find out whether sw1 counts its ports by draw"
+    );
+    // An af HAT reserves 15.4 W instead of 30, and a Pi 5 with a stick wants more than it gives.
+    let hat = changes
+        .iter()
+        .find(|change| change["kind"] == "hat")
+        .unwrap();
+    assert_eq!(hat["words"], "give pi2 the Raspberry Pi PoE HAT");
+    assert_eq!(hat["devices"], json!(["pi2", "pi3", "pi4"]));
+    assert_eq!(hat["gain_w"], json!(14.6));
+}
+
+#[test]
+fn a_device_may_stand_better_on_another_switch() {
+    let mut document = example();
+    let other = json!({"name": "sw2", "budget_w": 70, "poe_ports": 2, "standard": "at", "allocation": "draw",
+        "ports": [{"port": 1, "device": "camera", "draw_w": 6.5}]});
+    push(&mut document, "/switches", other);
+    let (answer, _) = answer(&["--optimise"], &document);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let moved = changes
+        .iter()
+        .find(|change| change["kind"] == "move")
+        .unwrap();
+    assert_eq!(moved["words"], "move pi1 to sw2 port 2");
+    let mut by_hand = document.clone();
+    let mut port = by_hand["switches"][0]["ports"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    port["port"] = json!(2);
+    by_hand["switches"][1]["ports"]
+        .as_array_mut()
+        .unwrap()
+        .push(port);
+    assert_eq!(
+        self::answer(&[], &by_hand).0["headroom_w"],
+        moved["headroom_w"]
+    );
+    // Two switches with as little left: no single change helps.
+    document["switches"][1]["budget_w"] = json!(6.5 + 12.7);
+    document["switches"][1]["ports"][0]["measured_w"] = json!(6.5);
+    let (answer, _) = self::answer(&["--optimise"], &document);
+    assert_eq!(answer["question"]["changes"], json!([]));
+    let text = run_on(&["--optimise", "-f", "text"], &document).text();
+    assert!(
+        text.contains("nothing: no single change raises the least headroom"),
+        "{text}"
+    );
+}
+
+/// Two switches for the four nodes, one with 30 W and one with what is given, and all nodes on no port yet.
+fn two_switches(budget: f64, ports: u16) -> Value {
+    let mut document = with("/switches/0/ports", json!([]));
+    document["switches"][0]["budget_w"] = json!(30);
+    let other = json!({"name": "sw2", "budget_w": budget, "poe_ports": ports, "standard": "at",
+        "allocation": "draw", "shed_policy": "lowest-priority"});
+    push(&mut document, "/switches", other);
+    document
+}
+
+#[test]
+fn devices_are_assigned_to_the_ports_of_all_switches() {
+    let document = two_switches(30.0, 4);
+    let (without, code) = answer(&[], &document);
+    assert_eq!(code, 0);
+    assert!(ids(&without, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    let (answer, code) = answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    // Two of 10.823 W on each. Three on one would be 32.5 W.
+    assert_eq!(answer["headroom_w"], json!(8.354));
+    let assignment = &answer["question"]["assignment"];
+    assert_eq!(assignment["exact"], true);
+    assert_eq!(assignment["headroom_w"], answer["headroom_w"]);
+    assert_eq!(assignment["at_most_w"], answer["headroom_w"]);
+    assert_eq!(assignment["impossible"], Value::Null);
+    let moves = assignment["moves"].as_array().unwrap();
+    assert_eq!(moves.len(), 4);
+    // The K3s server is on a port that is kept longest.
+    assert_eq!(
+        (&moves[0]["device"], &moves[0]["to"]["port"]),
+        (&json!("pi1"), &json!(1))
+    );
+    assert_eq!(moves[0]["from"], Value::Null);
+    assert!(!ids(&answer, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    assert_eq!(answer["question"]["asked"], json!(["assign all devices"]));
+    let text = run_on(&["--assign", "-f", "text"], &document).text();
+    assert!(text.contains("\n  pi1: no port -> sw"), "{text}");
+
+    // A fifth finds its place with them, and one that is taken away leaves it.
+    let (answer, code) = self::answer(&["--assign", "--add", "camera=6.5"], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert_eq!(
+        answer["question"]["assignment"]["moves"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+    let (answer, _) = self::answer(&["--assign", "--remove", "pi2"], &document);
+    assert_eq!(
+        answer["question"]["assignment"]["moves"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let outcome = run_on(&["--assign", "--add", "pi2=5"], &document);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome
+            .stderr
+            .contains("--add pi2: --assign gives it a port already")
+    );
+}
+
+#[test]
+fn without_a_switch_there_is_nothing_to_assign() {
+    let nothing = run(&["-n", "--only", "--assign"], "").json().unwrap();
+    assert_eq!(
+        (&nothing["ok"], &nothing["question"]["assignment"]),
+        (&json!(true), &Value::Null)
+    );
+    let (answer, code) = answer(&["--assign"], &with("/switches", Value::Null));
+    assert_eq!(
+        (code, ids(&answer, "error")),
+        (3, vec!["poe-no-switch".to_owned()])
+    );
+    let mut empty = with("/switches/0/ports", json!([]));
+    empty["nodes"] = json!([]);
+    let (answer, code) = self::answer(&["--assign"], &empty);
+    assert_eq!(
+        (code, &answer["question"]["assignment"]["headroom_w"]),
+        (0, &json!(56))
+    );
+}
+
+#[test]
+fn who_stands_well_stays() {
+    let (answer, code) = answer(&["--assign"], &example());
+    assert_eq!(code, 0);
+    assert_eq!(answer["question"]["assignment"]["moves"], json!([]));
+    assert_eq!(answer["question"]["difference"]["headroom_w"], json!(0));
+    let message = answer["findings"].as_array().unwrap().iter();
+    let message = message
+        .clone()
+        .find(|finding| finding["id"] == "poe-assigned")
+        .unwrap();
+    assert_eq!(
+        message["message"],
+        "every device stays where it is, and 12.7 W are left on the fullest switch; no other way leaves more, and none that leaves as much moves fewer"
+    );
+}
+
+#[test]
+fn where_there_is_no_way_the_reason_is_a_proof() {
+    let reason = |document: &Value| {
+        let (answer, code) = answer(&["--assign"], document);
+        assert_eq!(code, 3, "{answer}");
+        assert_eq!(ids(&answer, "error"), ["poe-assign-impossible"]);
+        // Nothing is moved then.
+        assert_eq!(answer["switches"][0]["ports"], json!([]));
+        let assignment = &answer["question"]["assignment"];
+        assert_eq!(
+            (&assignment["exact"], &assignment["headroom_w"]),
+            (&json!(true), &Value::Null)
+        );
+        assignment["impossible"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        reason(&two_switches(10.0, 4)),
+        "the devices draw 43.3 W together in stress, and the switches give 40.0 W together"
+    );
+    let mut few = two_switches(100.0, 1);
+    few["switches"][0]["poe_ports"] = json!(2);
+    assert_eq!(
+        reason(&few),
+        "4 devices take power, and the switches have 3 PoE ports for them"
+    );
+    // 43.3 of 45 W, and still no way: two and one and one of them leave the fourth nowhere.
+    assert_eq!(
+        reason(&two_switches(15.0, 4)),
+        "of all 16 ways to spread the devices over the switches none fits: each leaves a switch at least 2.5 W short"
+    );
+    let mut small = two_switches(10.0, 4);
+    small["switches"][0]["budget_w"] = json!(9);
+    assert_eq!(
+        reason(&small),
+        "pi1 alone counts 10.8 W, and no switch has that and a port for it"
     );
 }
 
@@ -478,6 +738,74 @@ fn a_switch_without_a_model_says_the_rest_itself() {
     assert_eq!(run_on(&[], &document).code, Some(0));
 }
 
+/// A model's own figures count: several budgets, a port that gives less than its standard, a carrier without a USB limit.
+#[test]
+fn a_model_of_the_catalogue_says_the_rest() {
+    let mut document = with("/switches/0/model", json!("mikrotik-crs112-8p-4s-in"));
+    document["switches"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("budget_w");
+    let (answer, code) = answer(&[], &document);
+    assert_eq!(code, 0, "{answer}");
+    let budgets = answer["switches"][0]["cases"].as_array().unwrap().iter();
+    let budgets: Vec<&Value> = budgets.map(|case| &case["budget_w"]).collect();
+    assert_eq!(budgets[..2], [&json!(67.2), &json!(80)]);
+    assert_eq!(answer["switches"][0]["ports"][0]["limit_w"], json!(21.6));
+    assert_eq!(answer["switches"][0]["shed"].as_array().unwrap().len(), 1);
+    let sources = answer["sources"].as_array().unwrap().iter();
+    assert!(
+        sources
+            .clone()
+            .any(|source| source["figure"] == "port_limit_w")
+    );
+
+    // Two disks are more than a Pi 5 gives behind a HAT, unless its firmware was told to give more; a carrier gives what it gives.
+    let mut disks = document.clone();
+    disks["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    disks["nodes"][0]["usb"] =
+        json!([{"model": "samsung-portable-ssd-t3"}, {"model": "usb-stick"}]);
+    assert_eq!(ids(&self::answer(&[], &disks).0, "error"), ["poe-over-usb"]);
+    disks["nodes"][0]["usb_limit_w"] = json!(8);
+    assert!(ids(&self::answer(&[], &disks).0, "error").is_empty());
+    disks["nodes"][0]["usb_limit_w"] = Value::Null;
+    disks["nodes"][0]["model"] = json!("raspberry-pi-cm5");
+    assert!(ids(&self::answer(&[], &disks).0, "error").is_empty());
+
+    document["nodes"][0]["model"] = json!("raspberry-pi-cm5");
+    document["nodes"][1]["model"] = json!("raspberry-pi-5-8gb");
+    document["nodes"][2]["model"] = json!("raspberry-pi-3b-plus");
+    let (answer, _) = self::answer(&[], &document);
+    let stress = |port: usize| {
+        answer["switches"][0]["ports"][port]["draw_w"]["stress"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(
+        stress(1) > stress(0) && stress(0) > stress(3) && stress(3) > stress(2),
+        "{answer}"
+    );
+}
+
+/// What is only heard of a switch is told, and the document has to say it: no verdict rests on it.
+#[test]
+fn a_budget_that_is_not_verified_has_to_be_declared() {
+    let mut document = with("/switches/0/model", json!("ubiquiti-usw-lite-8-poe"));
+    let (answer, code) = answer(&[], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert!(ids(&answer, "warning").contains(&"poe-budget-not-attested".to_owned()));
+    document["switches"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("budget_w");
+    let outcome = run_on(&[], &document);
+    assert_eq!(outcome.code, Some(65));
+    assert_eq!(
+        outcome.stderr,
+        "poe-budget: working out the budget: switches[0].budget_w: expected a number of watts, because what is said of the Ubiquiti USW-Lite-8-PoE (52 W) is not verified, found nothing\n"
+    );
+}
+
 #[test]
 fn measured_draws_replace_estimates() {
     let folder = tempfile::tempdir().unwrap();
@@ -712,6 +1040,27 @@ fn text_is_at_most_80_columns_wide() {
             .collect();
         assert!(over.is_empty(), "{over:#?}");
     }
+}
+
+/// The picture is for people: it shows a no too, in words that can be selected, and points nowhere else.
+#[test]
+fn the_picture_shows_yes_and_no() {
+    let picture = run(&["-f", "svg"], cluster::EXAMPLE);
+    assert_eq!(picture.code, Some(0));
+    assert_eq!(picture.text(), include_str!("golden/reference.svg"));
+    let document = with("/switches/0/budget_w", json!(40));
+    let outcome = run_on(&["-f", "svg"], &document);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), ""));
+    let text = outcome.text();
+    for words in [
+        "<title id=\"poe-budget-title\">no: in the worst case 3.3 W too much</title>",
+        ">3.3 W too much</text>",
+        ">dark in the worst case</text>",
+        ">error: sw1: stress draws 43.3 of 40.0 W: 3.3 W too much</text>",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("href") && !text.contains("url("), "{text}");
 }
 
 #[test]

@@ -218,9 +218,9 @@ fn cases() -> Vec<Case> {
         case(
             "poe-model-unknown",
             "warning",
-            "found \"raspberry-pi-5-8gb\"",
+            "found \"raspberry-pi-9-8gb\"",
             |d| {
-                d["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+                d["nodes"][0]["model"] = json!("raspberry-pi-9-8gb");
                 d["nodes"][0]["draw_w"] = json!(12);
             },
         ),
@@ -276,6 +276,36 @@ fn cases() -> Vec<Case> {
             d["nodes"] = json!([]);
         }),
         Case {
+            arguments: &["--assign"],
+            ..case(
+                "poe-assigned",
+                "info",
+                "every device stays where it is, and 12.7 W are left on the fullest switch",
+                |_| (),
+            )
+        },
+        Case {
+            arguments: &["--assign"],
+            ..case(
+                "poe-assign-impossible",
+                "error",
+                "the devices draw 43.3 W together in stress, and the switches give 40.0 W together",
+                |d| {
+                    d["switches"][0]["budget_w"] = json!(40);
+                    d["switches"][0]["ports"] = json!([]);
+                },
+            )
+        },
+        Case {
+            arguments: &["--assign"],
+            ..case(
+                "poe-assign-not-found",
+                "error",
+                "no way was found to put 18 devices on a port",
+                tight,
+            )
+        },
+        Case {
             arguments: &["--measured", MEASURED],
             ..case(
                 "poe-measured-zero",
@@ -294,6 +324,22 @@ fn cases() -> Vec<Case> {
             )
         },
     ]
+}
+
+/// Six switches with 12 W and three ports each, and devices that only fit as 6+3+3 and 4+4+4 W: too many to try every way.
+fn tight(document: &mut Value) {
+    let watts = [6, 4, 4, 4, 3, 3];
+    let switch = |number: usize| {
+        let port = |port: usize| {
+            let device = format!("d{number}-{port}");
+            json!({"port": port, "device": device, "draw_w": watts[number]})
+        };
+        let ports: Vec<Value> = (1..=3).map(port).collect();
+        json!({"name": format!("sw{number}"), "budget_w": 12, "poe_ports": 3, "standard": "at",
+            "allocation": "draw", "ports": ports})
+    };
+    document["switches"] = (0..6).map(switch).collect();
+    document["nodes"] = json!([]);
 }
 
 /// Port 1 was off, and something draws power on port 5 that nobody named.

@@ -115,6 +115,92 @@ fn claims() -> impl Strategy<Value = Vec<Claim>> {
     })
 }
 
+/// What keeps a device from a port.
+const NOT_CARRIED: [&str; 3] = [
+    "poe-over-port-limit",
+    "poe-cable-collapse",
+    "poe-under-voltage",
+];
+
+/// The best headroom of all ways to put the devices on two switches, each way written down as a document and planned.
+fn brute_force(document: &Value) -> Option<i64> {
+    let switches = list(&document["switches"]);
+    let devices: Vec<&Value> = switches
+        .iter()
+        .flat_map(|switch| list(&switch["ports"]))
+        .collect();
+    let way = |number: usize| {
+        let mut document = document.clone();
+        for (at, switch) in document["switches"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .enumerate()
+        {
+            let here = |(place, _): &(usize, &&Value)| number >> place & 1 == at;
+            let ports = devices
+                .iter()
+                .enumerate()
+                .filter(here)
+                .map(|(_, device)| (*device).clone());
+            switch["ports"] = ports.collect();
+            for (port, device) in switch["ports"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .enumerate()
+            {
+                device["port"] = json!(port + 1);
+            }
+        }
+        let inventory: Inventory = serde_json::from_value(document).unwrap();
+        let (answer, findings) =
+            poe_budget::answer(inventory, &Measured::default(), &Question::default()).unwrap();
+        let carried = !findings
+            .iter()
+            .any(|finding| NOT_CARRIED.contains(&finding.id));
+        carried
+            .then(|| answer.headroom_w.unwrap().0)
+            .filter(|headroom| *headroom >= 0)
+    };
+    (0..1usize << devices.len()).filter_map(way).max()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    /// No way to put devices on ports, planned as a document of its own, leaves more than the one that is found.
+    #[test]
+    fn no_assignment_leaves_more(mut switches in prop::collection::vec(switch(), 2)) {
+        for switch in &mut switches {
+            switch["ports"].as_array_mut().unwrap().truncate(3);
+        }
+        let document = document(switches);
+        let best = brute_force(&document);
+        let inventory: Inventory = serde_json::from_value(document).unwrap();
+        let devices: usize = inventory.switches.iter().map(|switch| switch.ports.len()).sum();
+        let question = Question { assign: true, ..Question::default() };
+        let (answer, findings) = poe_budget::answer(inventory, &Measured::default(), &question).unwrap();
+        let assignment = answer.question.unwrap().assignment.unwrap();
+        prop_assert!(assignment.exact);
+        prop_assert_eq!(assignment.headroom_w.map(|headroom| headroom.0), best);
+        let refused = findings.iter().any(|finding| finding.id == "poe-assign-impossible");
+        prop_assert_eq!(refused, best.is_none());
+        prop_assert_eq!(refused, assignment.impossible.is_some());
+        if best.is_some() {
+            prop_assert_eq!(answer.headroom_w, assignment.headroom_w);
+        }
+        // Each device stands on one port, and no port holds two.
+        let mut names = std::collections::HashSet::new();
+        for switch in &answer.switches {
+            let ports: std::collections::HashSet<u16> = switch.ports.iter().map(|port| port.port).collect();
+            prop_assert_eq!(ports.len(), switch.ports.len());
+            names.extend(switch.ports.iter().map(|port| port.device.to_string()));
+        }
+        prop_assert_eq!(names.len(), devices);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

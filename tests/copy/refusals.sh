@@ -64,6 +64,14 @@ touch "$disks/xfs/from/file"
 chattr -p 42 "$disks/xfs/from/file"
 refused tree-filesystem "$disks/xfs/from" "$to"
 
+# A folder's entries without types: overlay2 does not run there.
+truncate -s 16M "$disks/untyped.img"
+mkfs.ext4 -q -F -O ^filetype "$disks/untyped.img"
+mkdir "$disks/untyped"
+mount -o loop "$disks/untyped.img" "$disks/untyped"
+refused tree-filesystem "$from" "$disks/untyped"
+jq -e '.pi_dockerroot.findings | any(.message | contains("types"))' "$disks/answer.json" >/dev/null
+
 # No extended attributes: the kernel's own file system of processes has none.
 refused tree-filesystem "$from" /proc/self/net --update
 

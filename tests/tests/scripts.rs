@@ -63,6 +63,57 @@ fn planning_the_built_in_cluster_writes_the_document_and_says_what_it_costs() {
 }
 
 #[test]
+fn secrets_are_made_once_for_their_owner_and_go_into_each_nodes_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(EXAMPLE).unwrap();
+    document["k3s"]["ca_dir"] = "k3s-ca".into();
+    for node in document["nodes"].as_array_mut().unwrap() {
+        node["os"] = "raspios".into();
+    }
+    std::fs::write(folder.path().join("c.json"), document.to_string()).unwrap();
+    let plan = || {
+        let outcome = bash(folder.path(), "$TOP/scripts/plan-cluster c.json");
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome
+    };
+    let said = plan();
+    let at = |name: &str| folder.path().join("out").join(name);
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let mode = |name: &str| at(name).metadata().unwrap().permissions().mode() & 0o777;
+    let [server, agent] = ["secrets/k3s.token", "secrets/k3s.agent-token"].map(|name| {
+        assert_eq!(mode(name), 0o600, "{name}");
+        read(name).trim().to_owned()
+    });
+    assert!(server.len() > 30 && agent.len() > 30 && server != agent);
+    let token = "k3s-join/etc/rancher/k3s/k3s-join.token";
+    assert_eq!(mode(&format!("nodes/pi2/{token}")), 0o600);
+    let joined = read(&format!("nodes/pi2/{token}"));
+    assert!(
+        joined.starts_with("K10") && joined.ends_with(&format!("::node:{agent}\n")),
+        "{joined}"
+    );
+    assert_eq!(read(&format!("nodes/pi1/{token}")).trim(), server);
+    let key = "nodes/pi1/k3s-join/var/lib/rancher/k3s/server/tls/server-ca.key";
+    assert_eq!(mode(key), 0o600);
+    assert_eq!(read(key), read("secrets/k3s-ca/server-ca.key"));
+    for words in [
+        &said.text(),
+        &said.stderr,
+        &read("planned.json"),
+        &read("nodes/pi2/k3s-join.sh"),
+    ] {
+        assert!(
+            !words.contains(&server) && !words.contains(&agent),
+            "{words}"
+        );
+    }
+    plan();
+    assert_eq!(read("secrets/k3s.token").trim(), server);
+    assert_eq!(read(&format!("nodes/pi2/{token}")), joined);
+}
+
+#[test]
 fn planning_again_keeps_what_is_not_ours_and_takes_away_what_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join("plan").join(name);

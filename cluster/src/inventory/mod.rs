@@ -11,10 +11,10 @@ mod router;
 mod storage;
 mod wifi;
 
-pub use k3s::K3s;
+pub use k3s::{K3s, K3sInstall, NodeK3s};
 pub use network::{LoadBalancer, LoadBalancerKind, NetworkSection};
 pub use node::{
-    Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist, Role, UsbStick, UsbUse,
+    Arch, Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist, Role, UsbStick, UsbUse,
 };
 pub use parts::{Part, UnitCost};
 pub use power::{Allocation, Cable, Draw, PoeStandard, Port, ShedPolicy, Switch};

@@ -1,11 +1,12 @@
 //! `nodes`: the computers, their disks and their USB sticks.
 
+use super::k3s::NodeK3s;
 use super::power::Draw;
 use crate::invalid::Invalid;
 use crate::name::{
     DevicePath, FilesystemLabel, HostAddress, InterfaceName, Label, Line, MountPoint,
 };
-use crate::quantity::{PoeClass, Ratio, Size};
+use crate::quantity::{PoeClass, PositiveWatts, Ratio, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -22,6 +23,8 @@ pub struct Node {
     pub os: Option<Os>,
     /// The operating system's release, such as `bookworm` or `22.04`. Default: not known.
     pub os_release: Option<Line>,
+    /// What `uname -m` says: `aarch64`, `x86_64`, `armv7l`, `armv6l`. Default: not known.
+    pub arch: Option<Arch>,
     /// The node's part in K3s. Default: k3s-join chooses.
     pub role: Option<Role>,
     /// The node's address with the prefix length of its network. Default: not known, by DHCP.
@@ -32,6 +35,8 @@ pub struct Node {
     pub hat: Option<Label>,
     /// Part of the power from the cable that the HAT hands to the board. Default: the catalogue's.
     pub hat_efficiency: Option<Ratio>,
+    /// The most that all its USB devices together may draw, in watts. Default: the board's, where the catalogue has it.
+    pub usb_limit_w: Option<PositiveWatts>,
     /// Identity: `/etc/machine-id`. `--apply` refuses a node that has another. Default: not checked.
     pub machine_id: Option<Line>,
     /// Identity: the board's serial number. `--apply` refuses a node that has another. Default: not checked.
@@ -60,6 +65,8 @@ pub struct Node {
     /// Kubernetes taints, `key=value:Effect`. Default none.
     #[serde(default)]
     pub taints: Vec<Line>,
+    /// K3s on this node, where it differs from the others'. Default none.
+    pub k3s: Option<NodeK3s>,
     /// What the node was seen to be, as its own programs print it (`sfdisk --json`, `lsblk --json` …). Not written by hand.
     #[schemars(with = "Option<serde_json::Value>")]
     pub observed: Option<Box<RawValue>>,
@@ -79,6 +86,40 @@ pub enum Os {
     Ubuntu,
     /// Debian.
     Debian,
+}
+
+/// A processor's instruction set, as `uname -m` calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    /// 64-bit Arm.
+    #[serde(alias = "arm64")]
+    Aarch64,
+    /// 64-bit x86.
+    #[serde(rename = "x86_64", alias = "amd64")]
+    X86_64,
+    /// 32-bit Arm, also of a 32-bit system on a 64-bit board.
+    #[serde(alias = "armhf")]
+    Armv7l,
+    /// 32-bit Arm of the first Raspberry Pi and the Zero.
+    Armv6l,
+}
+
+impl Arch {
+    /// Whether programs have 64-bit pointers.
+    pub fn is_64_bit(self) -> bool {
+        matches!(self, Self::Aarch64 | Self::X86_64)
+    }
+
+    /// The word of `uname -m`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aarch64 => "aarch64",
+            Self::X86_64 => "x86_64",
+            Self::Armv7l => "armv7l",
+            Self::Armv6l => "armv6l",
+        }
+    }
 }
 
 /// A node's part in K3s.

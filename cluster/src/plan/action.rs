@@ -290,6 +290,37 @@ pub enum Check {
         /// The text.
         text: String,
     },
+    /// Of the lines of a command's standard output, those that begin so are these, in this order; white space around a
+    /// line does not count.
+    OutputLines {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How the lines begin.
+        prefix: String,
+        /// The whole lines.
+        lines: Vec<String>,
+    },
+    /// One line of a command's standard output is this; white space around it does not count.
+    OutputLine {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// The whole line.
+        line: String,
+    },
+}
+
+impl Check {
+    /// What [`Check::OutputLines`] and [`Check::OutputLine`] say of an output; `false` for every other check.
+    pub fn holds_for(&self, output: &str) -> bool {
+        let mut found = output.lines().map(str::trim);
+        match self {
+            Self::OutputLines { prefix, lines, .. } => found
+                .filter(|line| line.starts_with(prefix.as_str()))
+                .eq(lines.iter().map(String::as_str)),
+            Self::OutputLine { line, .. } => found.any(|found| found == line),
+            _ => false,
+        }
+    }
 }
 
 /// How a step's effect lasts, which decides what a run that continues a killed one may find.
@@ -372,6 +403,25 @@ impl JsonSchema for Hex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_an_output_are_whole_and_in_order() {
+        let lines = |lines: &[&str]| Check::OutputLines {
+            argv: Vec::new(),
+            prefix: "Brick".to_owned(),
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        let output = "Status: Started\n Brick1: a:/b \nBrick2: b:/b\n";
+        assert!(lines(&["Brick1: a:/b", "Brick2: b:/b"]).holds_for(output));
+        assert!(!lines(&["Brick2: b:/b", "Brick1: a:/b"]).holds_for(output));
+        assert!(!lines(&["Brick1: a:/b"]).holds_for(output));
+        let line = |line: &str| Check::OutputLine {
+            argv: Vec::new(),
+            line: line.to_owned(),
+        };
+        assert!(line("Status: Started").holds_for(output));
+        assert!(!line("Status: Start").holds_for(output));
+    }
 
     #[test]
     fn bytes_are_pairs_of_digits() {

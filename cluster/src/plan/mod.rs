@@ -8,7 +8,7 @@ mod sh;
 mod text;
 
 pub use action::{Action, Check, Hex, KernelCall, Lasting, Scratch, ServiceVerb};
-pub use sh::script;
+pub use sh::{guarded_script, script};
 pub use text::steps_text;
 
 use schemars::JsonSchema;

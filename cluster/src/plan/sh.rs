@@ -18,12 +18,29 @@ bytes() { dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -v -tx1 | tr
 # FILE OFFSET OCTAL: writes bytes there
 # shellcheck disable=SC2059 # the format is the bytes
 put() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc,fsync 2>/dev/null; }
+# PREFIX COMMAND...: the lines of a command's output that begin so
+lines() {
+  p=$1; shift
+  "$@" 2>/dev/null </dev/null | while read -r l; do case $l in "$p"*) printf '%s\n' "$l" ;; esac; done
+}
 size() { if [ -b "$1" ]; then blockdev --getsize64 "$1"; else stat -c %s "$1"; fi; }
 "#;
 
 /// A script that carries out a plan's steps. `before` is checked before anything is changed, and so is what stands at
 /// each place that the steps write to; a step whose effect is there already is passed over.
 pub fn script(plan: &Plan, title: &str, lock: Option<&str>, before: &[Check]) -> String {
+    guarded_script(plan, title, lock, before, "")
+}
+
+/// The same with `guards`, shell text of the tool's own that runs before all checks. It may define functions and call
+/// `refuse`, and changes nothing.
+pub fn guarded_script(
+    plan: &Plan,
+    title: &str,
+    lock: Option<&str>,
+    before: &[Check],
+    guards: &str,
+) -> String {
     let mut out = String::from("#!/bin/sh\n");
     comment(&mut out, title);
     comment(
@@ -44,6 +61,7 @@ pub fn script(plan: &Plan, title: &str, lock: Option<&str>, before: &[Check]) ->
         ));
     }
     out.push_str("\n# All checks come before the first change.\n");
+    out.push_str(guards);
     for check in before {
         let why = quote(&format!("not as planned: {}", shown(check)));
         out.push_str(&format!("{} || refuse {why}\n", test(check)));
@@ -314,14 +332,27 @@ fn test(check: &Check) -> String {
             format!("! findmnt -n --mountpoint {} >/dev/null", quote(target))
         }
         Check::Output { argv, text } => {
-            let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
-            format!(
-                "{} 2>/dev/null | grep -qF -- {}",
-                words.join(" "),
-                quote(text)
-            )
+            format!("{} 2>/dev/null | grep -qF -- {}", words(argv), quote(text))
+        }
+        Check::OutputLines {
+            argv,
+            prefix,
+            lines,
+        } => format!(
+            "[ \"$(lines {} {})\" = {} ]",
+            quote(prefix),
+            words(argv),
+            quote(&lines.join("\n"))
+        ),
+        Check::OutputLine { argv, line } => {
+            format!("lines {0} {1} | grep -qxF -- {0}", quote(line), words(argv))
         }
     }
+}
+
+fn words(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+    words.join(" ")
 }
 
 fn shown(check: &Check) -> String {

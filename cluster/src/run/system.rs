@@ -55,6 +55,9 @@ impl<'a> System<'a> {
             Check::Line { path, line } => self.has_line(path, line)?,
             Check::NoLine { path, line } => !self.has_line(path, line)?,
             Check::Output { argv, text } => output(argv)?.contains(text.as_str()),
+            Check::OutputLines { argv, .. } | Check::OutputLine { argv, .. } => {
+                step.check.holds_for(&output(argv)?)
+            }
             Check::Mounted { source, target } => return self.mounted(source, target).map(Some),
             Check::NotMounted { target } => {
                 mounts::at(&mounts::read(self.root)?, Path::new(target)).is_none()

@@ -1,10 +1,10 @@
 //! MetalLB's own objects: the addresses that it may hand out, and that it announces them in the local network.
 
 use crate::pool::Range;
-use crate::render::yaml;
 use crate::site::Site;
 use cluster::finding::Finding;
 use cluster::inventory::LoadBalancerKind;
+use cluster::yaml;
 use serde_json::json;
 
 /// `IPAddressPool` and `L2Advertisement` (metallb.io/v1beta1, since MetalLB 0.13).

@@ -3,6 +3,7 @@
 use super::links::Links;
 use super::meta;
 use super::pair::{Pair, status};
+use super::pass::Pass;
 use super::remove::remove;
 use super::scratch::Scratch;
 use super::settle::{Have, Settler};
@@ -22,6 +23,8 @@ pub(super) struct Copier<'a> {
     pub counters: &'a Counters,
     /// Whether files that look the same are read and compared.
     pub distrust: bool,
+    /// The pass before this one.
+    pub before: Option<&'a Pass>,
     pub links: Mutex<Links>,
     /// The top of the target, which a first hard link's path is below.
     pub top: BorrowedFd<'a>,
@@ -146,7 +149,10 @@ impl Copier<'_> {
             extra,
             before,
             touched: Mutex::new(!keep),
+            moved: true,
+            changed: true,
         };
+        let pair = pair.known_since(self.before, &parent.node);
         if meta::identity(&pair.stat).0 != self.device {
             // Another file system is mounted here: what is below the mount cannot be seen, what is on it is not asked for.
             self.counters.mounts.fetch_add(1, Relaxed);

@@ -25,6 +25,9 @@ impl Copier<'_> {
         scratch: &mut Scratch,
     ) -> Result<Met> {
         let pair = &dir.node;
+        if self.still_equal(pair, name)? {
+            return Ok(Met::Done);
+        }
         let from = match meta::open_file(pair.from.as_fd(), name) {
             // A symbolic link, a socket, a device.
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(Met::Retyped),
@@ -56,6 +59,22 @@ impl Copier<'_> {
         let to = self.create(pair, name, want)?;
         self.fill(from, to.as_fd(), want, scratch)?;
         Ok(Met::Done)
+    }
+
+    /// Whether a regular file and its copy are as the pass before left them, so that neither needs to be opened.
+    fn still_equal(&self, pair: &Pair, name: &CStr) -> Result<bool> {
+        let Some(before) = self.before.filter(|_| !pair.moved) else {
+            return Ok(false);
+        };
+        let reading = "reading the status";
+        let Some(stat) = meta::stat_if_there(pair.from.as_fd(), name).context(reading)? else {
+            return Ok(false);
+        };
+        if meta::kind(&stat) != FileType::RegularFile || !before.source_unchanged(&stat) {
+            return Ok(false);
+        }
+        let copy = self.existing(pair, name)?;
+        Ok(copy.is_some_and(|copy| before.still_equal(&stat, &copy)))
     }
 
     /// What stands at a name in the copy; nothing is asked where the folder is new.

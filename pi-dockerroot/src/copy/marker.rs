@@ -33,6 +33,25 @@ fn name() -> &'static CStr {
     }
 }
 
+/// Which folder a tree's top is: its file system, inode and birth.
+pub(super) fn identity(tree: &Tree) -> Result<String> {
+    let stat = meta::stat(tree.folder())?;
+    let mask = StatxFlags::BTIME;
+    let birth = statx(tree.folder(), c"", AtFlags::EMPTY_PATH, mask)?.stx_btime;
+    let fs = rustix::fs::fstatvfs(tree.folder())?.f_fsid;
+    Ok(format!(
+        "{fs:x}-{}-{}.{}",
+        stat.stx_ino, birth.tv_sec, birth.tv_nsec
+    ))
+}
+
+/// Which start of the machine this is.
+pub(super) fn boot() -> Result<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .context("reading the boot's identity")?;
+    Ok(boot.trim().to_owned())
+}
+
 impl Marker {
     /// The name of the attribute where root copies, for messages.
     pub const NAME: &str = "trusted.pi_dockerroot.unfinished";
@@ -42,15 +61,9 @@ impl Marker {
     /// # Errors
     /// The source cannot be identified.
     pub fn of(source: &Tree) -> Result<Self> {
-        let stat = meta::stat(source.folder())?;
-        let mask = StatxFlags::BTIME;
-        let birth = statx(source.folder(), c"", AtFlags::EMPTY_PATH, mask)?.stx_btime;
-        let fs = rustix::fs::fstatvfs(source.folder())?.f_fsid;
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .context("reading the boot's identity")?;
         Ok(Self {
-            source: format!("{fs:x}-{}-{}.{}", stat.stx_ino, birth.tv_sec, birth.tv_nsec),
-            boot: boot.trim().to_owned(),
+            source: identity(source)?,
+            boot: boot()?,
         })
     }
 

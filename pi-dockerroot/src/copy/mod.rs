@@ -15,6 +15,7 @@ mod meta;
 pub mod nesting;
 mod node;
 mod pair;
+mod pass;
 mod remove;
 mod scan;
 mod scratch;
@@ -25,6 +26,7 @@ mod walk;
 
 pub use compare::{Content, Difference, Differences, verify};
 pub use marker::Marker;
+pub use pass::Pass;
 pub use scan::{Holdings, scan};
 pub use tree::{Tree, shown};
 
@@ -33,6 +35,7 @@ use anyhow::{Context, Result};
 use copier::Copier;
 use links::Links;
 use pair::Pair;
+use pass::Begun;
 use rustix::fs::{Mode, OFlags, fsync, openat, readlinkat, syncfs};
 use scratch::Scratch;
 use settle::Settler;
@@ -65,12 +68,14 @@ pub struct Counters {
 }
 
 /// How a copy is made.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// There may be an earlier copy: it is made equal, and what is only there is removed.
     pub update: bool,
     /// What is there is not trusted by size and time, but read: it may have lost its content in a crash.
     pub distrust: bool,
+    /// The pass before this one, where it is known.
+    pub before: Option<Pass>,
 }
 
 /// How many workers: both cores of a small machine, and not so many that a flash card is sent everywhere at once.
@@ -80,27 +85,39 @@ fn workers() -> usize {
         .clamp(2, 4)
 }
 
-/// Makes `target` equal to `source`, flushes it, and takes its mark of an unfinished copy away.
+/// Makes `target` equal to `source`, flushes it, and takes its mark of an unfinished copy away. Returns what lets the next
+/// pass leave out what was not changed since, where that can be known.
 ///
 /// # Errors
 /// What cannot be read or written, with its path. The target then keeps its mark, and the next run goes on from there.
-pub fn copy(source: &Tree, target: &Tree, options: Options, counters: &Counters) -> Result<()> {
+pub fn copy(
+    source: &Tree,
+    target: &Tree,
+    options: Options,
+    counters: &Counters,
+) -> Result<Option<Pass>> {
+    let begun = Begun::new(source, target)?;
+    let before = options.before.filter(|before| {
+        !options.distrust && begun.as_ref().is_some_and(|now| now.continues(before))
+    });
+    let options = Options { before, ..options };
     let mark = Marker::of(source)?;
     remove::unlock_open(target.folder())?;
     if Marker::read(target)?.is_none() {
         mark.write(target)?;
     }
     let umask = rustix::process::umask(Mode::empty());
-    let copied = copy_marked(source, target, options, counters);
+    let copied = copy_marked(source, target, &options, counters);
     rustix::process::umask(umask);
     copied?;
     syncfs(target.folder()).context("flushing the copy")?;
     Marker::remove(target)?;
     finish_top(source, target)?;
-    fsync(target.folder()).context("flushing the copy")
+    fsync(target.folder()).context("flushing the copy")?;
+    Ok(begun.and_then(Begun::end))
 }
 
-fn copy_marked(source: &Tree, target: &Tree, options: Options, counters: &Counters) -> Result<()> {
+fn copy_marked(source: &Tree, target: &Tree, options: &Options, counters: &Counters) -> Result<()> {
     allow_many_files();
     let mut scratch = Scratch::new();
     let abilities = Abilities::of(target)?;
@@ -111,6 +128,7 @@ fn copy_marked(source: &Tree, target: &Tree, options: Options, counters: &Counte
         },
         counters,
         distrust: options.distrust,
+        before: options.before.as_ref(),
         links: Mutex::new(Links::new(move || unlinked(spill.as_fd()))),
         top: target.folder(),
         owner: (

@@ -32,6 +32,12 @@ impl Copier<'_> {
         ) {
             return Ok(Met::Retyped);
         }
+        let existing = self.existing(pair, name)?;
+        if let (Some(before), Some(copy), false) = (self.before, &existing, pair.moved)
+            && before.still_equal(&stat, copy)
+        {
+            return Ok(Met::Done);
+        }
         let extra = or_gone!(
             self.counters,
             Extra::read(Place::Named(from, name), scratch),
@@ -41,7 +47,6 @@ impl Copier<'_> {
             stat: &stat,
             extra: &extra,
         };
-        let existing = self.existing(pair, name)?;
         let mut links = (stat.stx_nlink > 1).then(|| self.lock());
         if let Some(links) = &links
             && self.link_to_first(links, dir, name, want, existing.as_ref(), scratch)?

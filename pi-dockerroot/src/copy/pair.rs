@@ -2,6 +2,7 @@
 
 use super::copier::Copier;
 use super::meta::{self, Extra, Place};
+use super::pass::Pass;
 use super::scratch::Scratch;
 use super::settle::{self, Want};
 use super::sys;
@@ -36,6 +37,10 @@ pub(super) struct Pair {
     pub before: Option<(Statx, Extra)>,
     /// Whether something was changed in the copy's folder; the lock keeps others from changing before it is ready.
     pub touched: Mutex<bool>,
+    /// Whether something was changed in it or its copy since the pass before.
+    pub changed: bool,
+    /// Whether it or a folder above it may have been another folder then.
+    pub moved: bool,
 }
 
 impl Pair {
@@ -58,7 +63,18 @@ impl Pair {
             extra,
             before: Some(before),
             touched: Mutex::new(false),
+            changed: true,
+            moved: copier.before.is_none(),
         };
+        // The target's change time is that of its mark.
+        let changed = copier.before.is_none_or(|before| {
+            !before.source_unchanged(&pair.stat)
+                || pair
+                    .before
+                    .as_ref()
+                    .is_none_or(|(stat, _)| meta::modified(stat) != meta::modified(&pair.stat))
+        });
+        let pair = Self { changed, ..pair };
         if update {
             copier.remove_extras(&pair, true, scratch)?;
         }
@@ -73,11 +89,24 @@ impl Pair {
         }
     }
 
-    /// Whether names may have been taken from the source's folder since it was copied. Its copy gets the time of
-    /// modification when all is in it, and loses it with the next name that is made or removed in it.
+    /// Notes what was changed since the pass before. A folder that was moved has a new change time, and so has the folder
+    /// that it was moved to: only where both have, may it have been another.
+    pub fn known_since(self, before: Option<&Pass>, parent: &Self) -> Self {
+        let (Some(pass), Some((copy, _))) = (before, &self.before) else {
+            return self;
+        };
+        let changed = !pass.source_unchanged(&self.stat) || !pass.copy_unchanged(copy);
+        Self {
+            changed,
+            moved: parent.moved || parent.changed && changed,
+            ..self
+        }
+    }
+
+    /// Whether there may be names in the copy's folder that are not in the source's. The times of modification say nothing
+    /// about that: folders of one archive have the same, and one may have taken the place of another.
     pub fn may_have_extras(&self) -> bool {
-        let before = self.before.as_ref();
-        before.is_some_and(|(stat, _)| meta::modified(stat) != meta::modified(&self.stat))
+        self.before.is_some() && (self.moved || self.changed)
     }
 
     /// Makes the copy's folder ready for changes: whatever it would hand down to new files, or keep from being changed,

@@ -2,7 +2,7 @@
 
 use super::meta;
 use anyhow::{Context, Result, bail};
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, StatxFlags, flock, openat, statx};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use std::fmt::Write;
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub struct Tree {
     folder: OwnedFd,
     shown: PathBuf,
+    mount: Option<u64>,
 }
 
 impl Tree {
@@ -33,6 +34,7 @@ impl Tree {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | nofollow;
         let plain = openat(CWD, path, flags, Mode::empty()).with_context(opening)?;
+        let mount = mount(&plain).with_context(opening)?;
         let clone = OpenTreeFlags::OPEN_TREE_CLONE
             | OpenTreeFlags::OPEN_TREE_CLOEXEC
             | OpenTreeFlags::AT_EMPTY_PATH;
@@ -45,17 +47,36 @@ impl Tree {
         Ok(Self {
             folder,
             shown: path.to_owned(),
+            mount,
         })
     }
 
     /// A tree that is open already, such as a mount that has no path.
     pub fn of(folder: OwnedFd, shown: PathBuf) -> Self {
-        Self { folder, shown }
+        Self {
+            folder,
+            shown,
+            mount: None,
+        }
     }
 
     /// The open folder.
     pub fn folder(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
+    }
+
+    /// Which folder its top is: file system, inode and birth, as one part of a file name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn identity(&self) -> Result<String> {
+        super::marker::identity(self)
+    }
+
+    /// The number of the mount that it was opened in, which no other mount ever gets while the machine runs; `None` where
+    /// the kernel has no such numbers (before 6.8).
+    pub(super) fn mount(&self) -> Option<u64> {
+        self.mount
     }
 
     /// Its path, for messages.
@@ -110,6 +131,14 @@ impl Tree {
         }
         Ok(Self::of(folder, self.shown.clone()))
     }
+}
+
+/// The number of the mount that a file was opened in.
+fn mount(file: &OwnedFd) -> rustix::io::Result<Option<u64>> {
+    // STATX_MNT_ID_UNIQUE (linux/stat.h).
+    let unique = StatxFlags::from_bits_retain(0x4000);
+    let stat = statx(file, c"", AtFlags::EMPTY_PATH, unique)?;
+    Ok((stat.stx_mask & unique.bits() != 0).then_some(stat.stx_mnt_id))
 }
 
 /// A path of any bytes as text: what is not UTF-8, and control characters, as `\xHH`; empty as `.`.

@@ -1,4 +1,5 @@
 //! The forms of the answer, one file for each.
 
 pub mod sh;
+pub mod svg;
 pub mod text;

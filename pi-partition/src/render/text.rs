@@ -36,15 +36,7 @@ fn node_text(text: &mut String, name: &str, node: &NodeAnswer) {
         disk.disk_id,
         disk.logical_sector_bytes
     ));
-    let new: Vec<&PlannedPartition> = node
-        .partitions
-        .iter()
-        .filter(|planned| {
-            disk.partitions
-                .iter()
-                .all(|there| Some(there.number) != planned.number)
-        })
-        .collect();
+    let new = node.new_partitions(disk);
     let title = if node.changed { "Now" } else { "Before" };
     draw(text, title, disk, &[]);
     if !new.is_empty() && node.plan_sha256.is_some() {
@@ -68,14 +60,15 @@ fn node_text(text: &mut String, name: &str, node: &NodeAnswer) {
 }
 
 /// A stretch of the disk.
-struct Stretch {
-    start: u64,
-    size: u64,
-    label: String,
+pub(super) struct Stretch {
+    pub(super) start: u64,
+    pub(super) size: u64,
+    pub(super) label: String,
     fill: char,
 }
 
-fn stretches(disk: &DiskAnswer, new: &[&PlannedPartition]) -> Vec<Stretch> {
+/// What the partitions cover, by place.
+pub(super) fn stretches(disk: &DiskAnswer, new: &[&PlannedPartition]) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = disk
         .partitions
         .iter()
@@ -210,7 +203,7 @@ fn row(number: &str, start: u64, bytes: u64, content: &str, label: &str, mount: 
 }
 
 /// A size as it stands on a card: decimal, three digits.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut value = bytes as f64;
     let mut unit = 0;

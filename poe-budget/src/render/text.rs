@@ -1,11 +1,12 @@
 //! Text: a table with bars for each switch, 80 columns at most.
 
-use crate::answer::{Answer, Case, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
+use crate::answer::{Answer, Case, Change, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
 use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::{Verdict, findings_text};
 use cluster::finding::Severity;
 use cluster::inventory::Allocation;
+use cluster::name::wrap;
 use std::fmt::Write;
 
 /// The width of everything.
@@ -14,7 +15,7 @@ const COLUMNS: usize = 80;
 const BAR: usize = 24;
 const SHORT_BAR: usize = 14;
 /// More switches than this get a line each.
-const IN_FULL: usize = 4;
+pub(super) const IN_FULL: usize = 4;
 
 /// The whole answer.
 pub fn text(verdict: &Verdict<Answer>) -> String {
@@ -38,7 +39,7 @@ pub fn text(verdict: &Verdict<Answer>) -> String {
 }
 
 /// Yes, no, or not known yet, and the worst case.
-fn headline(verdict: &Verdict<Answer>) -> String {
+pub(super) fn headline(verdict: &Verdict<Answer>) -> String {
     let errors = || {
         verdict
             .findings
@@ -109,6 +110,25 @@ fn asked(question: &QuestionAnswer) -> String {
             list(&mut out, lead, findings.iter().map(String::as_str));
         }
     }
+    if let Some(changes) = &question.changes {
+        out.push_str(&bought(changes));
+    }
+    for step in question.assignment.iter().flat_map(|a| &a.moves) {
+        wrap(&mut out, "  ", &step.words());
+    }
+    out
+}
+
+/// What each single change buys.
+fn bought(changes: &[Change]) -> String {
+    let mut out = String::from("\n  one change buys\n");
+    for change in changes {
+        let lead = format!("  {:>8}  ", format!("{:+.1} W", change.gain_w.watts()));
+        wrap(&mut out, &lead, &change.told());
+    }
+    if changes.is_empty() {
+        out.push_str("  nothing: no single change raises the least headroom\n");
+    }
     out
 }
 
@@ -125,15 +145,10 @@ fn change(watts: Option<Milliwatts>) -> String {
 }
 
 fn in_full(switch: &SwitchAnswer) -> String {
-    let used = switch
-        .ports
-        .iter()
-        .filter(|port| port.port <= switch.poe_ports)
-        .count();
     let mut out = format!(
         "\n{}  {} of {} PoE ports in use, {}, {} V\n\n",
         cut(&switch.name, 32),
-        used,
+        switch.used_ports(),
         switch.poe_ports,
         switch.standard,
         switch.voltage_v.0 as f64 / 1000.0

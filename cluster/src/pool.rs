@@ -1,7 +1,7 @@
 //! The load balancer's addresses: `network.load_balancer`.
 
-use cluster::invalid::Invalid;
-use cluster::inventory::{LoadBalancer, LoadBalancerKind};
+use crate::invalid::Invalid;
+use crate::inventory::{LoadBalancer, LoadBalancerKind};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;

@@ -1,0 +1,292 @@
+//! The command line.
+
+use crate::answer::Answer;
+use crate::change::Change;
+use crate::observed::Observed;
+use crate::oracle::Unit;
+use crate::plan::{self, Request};
+use crate::render::{heketi, k8s, sh, svg, text};
+use crate::site::Site;
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
+use cluster::finding::Finding;
+use cluster::invalid::suggestion;
+use cluster::inventory::Section;
+use cluster::name::Label;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+  The reference cluster: what its volume survives, for people
+    gluster-plan --example | gluster-plan -f text
+
+  Brick 1 on the node that the switch keeps longest
+    poe-budget < cluster.json | gluster-plan -f text
+
+  Does it go on without these?
+    gluster-plan --lose pi2,pi3:sda cluster.json >/dev/null && echo yes
+
+  What else these sticks could be
+    gluster-plan --compare -f text cluster.json
+
+  Scripts: each node's own part, then the cluster's on one node
+    gluster-plan -f sh --node pi1 cluster.json | ssh pi1 sudo sh
+    gluster-plan -f sh cluster.json | ssh pi1 sudo sh
+
+  What is there against the document
+    ssh pi1 sudo gluster volume info --xml > info.xml
+    ssh pi1 sudo gluster pool list --xml > pool.xml
+    gluster-plan --observed info.xml --observed pool.xml -f text cluster.json
+
+  A dead stick, replaced
+    gluster-plan --replace pi3:sda -f sh cluster.json | ssh pi3 sudo sh
+
+  A storage class for Kubernetes
+    gluster-plan -f k8s cluster.json | kubectl apply -f -";
+
+/// Lay replicated Gluster volumes over the nodes' USB sticks and prove what they survive
+#[derive(Debug, Parser)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// The form of the output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// The node whose own part is wanted (-f sh, text)
+    #[arg(long, value_name = "NAME")]
+    node: Option<Label>,
+    /// Answer whether the volumes go on without these nodes, sticks (pi3:sda) and power domains
+    #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
+    lose: Vec<String>,
+    /// Compare the choices that these sticks leave
+    #[arg(long)]
+    compare: bool,
+    /// What `gluster volume info --xml` or `gluster pool list --xml` printed; may be given twice
+    #[arg(long, value_name = "FILE")]
+    observed: Vec<PathBuf>,
+    /// Plan that a stick is replaced: by a new one at its place, or by another of the document
+    #[arg(long, value_name = "NODE:STICK[=NODE:STICK]", conflicts_with_all = ["add", "remove"])]
+    replace: Option<String>,
+    /// Plan that these nodes of the document join the volumes
+    #[arg(
+        long,
+        value_name = "NODE,…",
+        value_delimiter = ',',
+        conflicts_with = "remove"
+    )]
+    add: Vec<Label>,
+    /// Plan that a node leaves the volumes
+    #[arg(long, value_name = "NODE")]
+    remove: Option<Label>,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The document with the key gluster_plan
+    #[default]
+    Json,
+    /// A drawing and tables for people
+    Text,
+    /// A shell script: the cluster's part, or with --node a node's own
+    Sh,
+    /// Manifests of a storage class
+    K8s,
+    /// Heketi's topology.json
+    Heketi,
+    /// The drawing as a picture
+    Svg,
+}
+
+impl Tool for Arguments {
+    const NAME: &'static str = "gluster-plan";
+    const EXAMPLES: &'static str = EXAMPLES;
+    const SECTIONS: &'static [Section] = &[
+        Section::Name,
+        Section::Network,
+        Section::Switches,
+        Section::Nodes,
+        Section::Storage,
+    ];
+    type Answer = Answer;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn form(&self) -> Form {
+        match self.format {
+            Format::Json => Form::Json,
+            Format::Text => Form::Text,
+            _ => Form::Artefact,
+        }
+    }
+
+    fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+        let budget: Option<PoeBudget> = input
+            .document
+            .answer("poe_budget")
+            .context("reading poe-budget's answer")?;
+        let shed_order = budget.map(|budget| budget.shed_order).unwrap_or_default();
+        let not_ok = input.document.answers_not_ok().contains(&"poe_budget");
+        let site = Site::read(&input.inventory, &shed_order);
+        let request = self.request(&site)?;
+        let (answer, mut findings) = plan::plan(site, &input.inventory, &request);
+        if not_ok && !shed_order.is_empty() {
+            findings.push(
+                Finding::warning(
+                    "gluster-answer-not-ok",
+                    "poe_budget",
+                    "the order in which nodes go dark is used here, and poe-budget's answer is no",
+                )
+                .fix("read .poe_budget.findings and mend what they name"),
+            );
+        }
+        Ok((answer, findings))
+    }
+
+    fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
+        Ok(text::text(verdict))
+    }
+
+    fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
+        let answer = &verdict.answer;
+        let (path, content, mode) = match self.format {
+            Format::K8s => ("gluster.yaml", k8s::manifests(answer), 0o644),
+            Format::Heketi => ("topology.json", heketi::topology(answer), 0o644),
+            Format::Svg => ("gluster.svg", svg::picture(answer), 0o644),
+            Format::Sh | Format::Json | Format::Text => ("gluster.sh", sh::script(answer), 0o755),
+        };
+        Ok(vec![Artefact {
+            path: PathBuf::from(path),
+            content: content.into_bytes(),
+            mode,
+        }])
+    }
+}
+
+/// poe-budget's answer, as far as it matters here.
+#[derive(Debug, Deserialize)]
+struct PoeBudget {
+    /// Devices, those first that go dark first.
+    #[serde(default)]
+    shed_order: Vec<String>,
+}
+
+impl Arguments {
+    /// Arguments and files as one request.
+    fn request(&self, site: &Site) -> anyhow::Result<Request> {
+        let reading = "reading the arguments";
+        let mut observed = Observed::default();
+        for path in &self.observed {
+            let shown = path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {shown}"))?;
+            observed.read(&shown, &text)?;
+        }
+        if self.observed.len() > 1 && (observed.volumes.is_none() || observed.peers.is_none()) {
+            let problem = "--observed was given twice, and both files are of the same command";
+            return Err(Usage::new(problem)).context(reading);
+        }
+        if self.node.is_some() && !matches!(self.format, Format::Sh | Format::Text) {
+            return Err(Usage::new("--node has no effect without -f sh or -f text"))
+                .context(reading);
+        }
+        Ok(Request {
+            lose: self.units(site).context(reading)?,
+            change: self.change(site).context(reading)?,
+            node: self
+                .node
+                .as_ref()
+                .map(|name| node(site, name.as_str(), "--node"))
+                .transpose()
+                .context(reading)?,
+            compare: self.compare,
+            heketi: self.format == Format::Heketi,
+            observed,
+        })
+    }
+
+    fn units(&self, site: &Site) -> Result<Vec<Unit>, Usage> {
+        let mut units = Vec::new();
+        for name in &self.lose {
+            let domain = || {
+                site.domains
+                    .iter()
+                    .position(|domain| domain == name)
+                    .map(Unit::Domain)
+            };
+            let unit = site
+                .node(name)
+                .map(Unit::Node)
+                .or_else(|| site.stick(name).map(Unit::Stick))
+                .or_else(domain);
+            let Some(unit) = unit else {
+                let known = site.nodes.iter().map(|node| node.name.clone());
+                let sticks = (0..site.sticks.len()).map(|stick| site.stick_name(stick));
+                let known: Vec<String> = known
+                    .chain(sticks)
+                    .chain(site.domains.iter().cloned())
+                    .collect();
+                let hint = suggestion(name, known.iter().map(String::as_str).collect::<Vec<_>>());
+                return Err(Usage::new(format!(
+                    "--lose {name}: the document has no such node, stick (NODE:STICK) or power domain{hint}"
+                )));
+            };
+            if !units.contains(&unit) {
+                units.push(unit);
+            }
+        }
+        Ok(units)
+    }
+
+    fn change(&self, site: &Site) -> Result<Option<Change>, Usage> {
+        if let Some(text) = &self.replace {
+            let (old, new) = match text.split_once('=') {
+                Some((old, new)) => (old, Some(new)),
+                None => (text.as_str(), None),
+            };
+            return Ok(Some(Change::Replace {
+                old: stick(site, old)?,
+                new: new.map(|new| stick(site, new)).transpose()?,
+            }));
+        }
+        if let Some(name) = &self.remove {
+            return Ok(Some(Change::Remove(node(site, name.as_str(), "--remove")?)));
+        }
+        let mut nodes: Vec<usize> = self
+            .add
+            .iter()
+            .map(|name| node(site, name.as_str(), "--add"))
+            .collect::<Result<_, _>>()?;
+        let given = nodes.len();
+        nodes.dedup();
+        if nodes.len() < given {
+            return Err(Usage::new("--add names a node twice"));
+        }
+        Ok((!nodes.is_empty()).then_some(Change::Add(nodes)))
+    }
+}
+
+fn node(site: &Site, name: &str, flag: &str) -> Result<usize, Usage> {
+    site.node(name).ok_or_else(|| {
+        let known: Vec<&str> = site.nodes.iter().map(|node| node.name.as_str()).collect();
+        Usage::new(format!(
+            "{flag} {name}: the document has no such node{}",
+            suggestion(name, known)
+        ))
+    })
+}
+
+fn stick(site: &Site, name: &str) -> Result<usize, Usage> {
+    site.stick(name).ok_or_else(|| {
+        let known: Vec<String> = (0..site.sticks.len())
+            .map(|stick| site.stick_name(stick))
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        Usage::new(format!(
+            "--replace {name}: expected a brick's stick as NODE:STICK{}",
+            suggestion(name, known)
+        ))
+    })
+}

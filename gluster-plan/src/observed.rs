@@ -1,0 +1,198 @@
+//! What is there already: `gluster volume info --xml` and `gluster pool list --xml`, and what nodes tell of themselves.
+
+use crate::site::Site;
+use crate::volume::{Brick, Quorum, ServerQuorum, Volume};
+use cluster::invalid::Invalid;
+use roxmltree::{Document, Node};
+use std::collections::BTreeMap;
+
+/// What `gluster` printed.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The volumes; `None` where `volume info` was not given.
+    pub volumes: Option<Vec<Found>>,
+    /// The peers; `None` where `pool list` was not given.
+    pub peers: Option<Vec<Peer>>,
+}
+
+/// A volume that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// `Started`, `Created`, `Stopped`.
+    pub status: String,
+    /// Copies, arbiters counted.
+    pub replica: usize,
+    /// Arbiters of a set.
+    pub arbiters: usize,
+    /// Whether it is of a kind that this tool does not know: dispersed or striped.
+    pub other_kind: bool,
+    /// Host, folder, and whether it is an arbiter.
+    pub bricks: Vec<(String, String, bool)>,
+    /// Options that were set.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its identity.
+    pub uuid: String,
+    /// Its name; `localhost` for the one that was asked.
+    pub name: String,
+    /// Whether it is connected.
+    pub connected: bool,
+}
+
+impl Observed {
+    /// Adds what a file holds.
+    ///
+    /// # Errors
+    /// It is not what `gluster … --xml` prints, or says that the command failed.
+    pub fn read(&mut self, path: &str, text: &str) -> Result<(), Invalid> {
+        let invalid = |problem: String| Invalid::new(path, problem);
+        let xml = Document::parse(text)
+            .map_err(|error| invalid(format!("expected XML of gluster, found none: {error}")))?;
+        let root = xml.root_element();
+        if root.tag_name().name() != "cliOutput" {
+            return Err(invalid(format!(
+                "expected <cliOutput> as `gluster volume info --xml` and `gluster pool list --xml` print, found <{}>",
+                root.tag_name().name()
+            )));
+        }
+        if text_of(root, "opRet") != "0" {
+            return Err(invalid(format!(
+                "the command failed there: {}",
+                text_of(root, "opErrstr")
+            )));
+        }
+        if let Some(volumes) = child(root, "volInfo").and_then(|info| child(info, "volumes")) {
+            let found: Result<Vec<Found>, String> =
+                children(volumes, "volume").map(volume).collect();
+            self.volumes
+                .get_or_insert_default()
+                .extend(found.map_err(invalid)?);
+        } else if let Some(peers) = child(root, "peerStatus") {
+            let peers = children(peers, "peer").map(|peer| Peer {
+                uuid: text_of(peer, "uuid").to_owned(),
+                name: text_of(peer, "hostname").to_owned(),
+                connected: text_of(peer, "connected") == "1",
+            });
+            self.peers.get_or_insert_default().extend(peers);
+        } else {
+            return Err(invalid(
+                "expected <volInfo> or <peerStatus>, found neither".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn children<'a>(node: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
+    node.children()
+        .filter(move |child| child.has_tag_name(name))
+}
+
+fn child<'a>(node: Node<'a, 'a>, name: &'static str) -> Option<Node<'a, 'a>> {
+    children(node, name).next()
+}
+
+fn text_of<'a>(node: Node<'a, 'a>, name: &'static str) -> &'a str {
+    child(node, name)
+        .and_then(|child| child.text())
+        .unwrap_or_default()
+        .trim()
+}
+
+fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
+    let name = text_of(xml, "name").to_owned();
+    let number = |field: &'static str| -> Result<usize, String> {
+        let text = text_of(xml, field);
+        text.parse()
+            .map_err(|_| format!("volume {name:?}: expected a number in <{field}>, found {text:?}"))
+    };
+    let bricks = child(xml, "bricks")
+        .into_iter()
+        .flat_map(|bricks| children(bricks, "brick"));
+    let bricks: Result<Vec<_>, String> = bricks
+        .map(|brick| {
+            let place = text_of(brick, "name");
+            let (host, path) = place
+                .split_once(':')
+                .filter(|(host, path)| !host.is_empty() && path.starts_with('/'))
+                .ok_or_else(|| format!("volume {name:?}: expected a brick such as \"pi1:/srv/gluster/sda/gv0\", found {place:?}"))?;
+            Ok((host.to_owned(), path.to_owned(), text_of(brick, "isArbiter") == "1"))
+        })
+        .collect();
+    let options = child(xml, "options")
+        .into_iter()
+        .flat_map(|options| children(options, "option"));
+    let found = Found {
+        status: text_of(xml, "statusStr").to_owned(),
+        replica: number("replicaCount")?.max(1),
+        arbiters: number("arbiterCount")?,
+        other_kind: number("disperseCount")? > 0 || number("stripeCount").unwrap_or(1) > 1,
+        bricks: bricks?,
+        options: options
+            .map(|option| {
+                (
+                    text_of(option, "name").to_owned(),
+                    text_of(option, "value").to_owned(),
+                )
+            })
+            .collect(),
+        name,
+    };
+    if found.bricks.is_empty() || !found.bricks.len().is_multiple_of(found.replica) {
+        return Err(format!(
+            "volume {:?}: expected a multiple of {} bricks, found {}",
+            found.name,
+            found.replica,
+            found.bricks.len()
+        ));
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// As a volume of this place; nodes and sticks that the document does not know are added.
+    pub fn adopt(&self, site: &mut Site) -> Volume {
+        let mut bricks = Vec::new();
+        for (host, path, arbiter) in &self.bricks {
+            let node = site.node_or_new(host);
+            bricks.push(Brick {
+                stick: site.stick_at(node, path),
+                path: path.clone(),
+                arbiter: *arbiter,
+            });
+        }
+        let option = |name: &str| self.options.get(name).map(String::as_str);
+        let number = |name: &str| {
+            option(name).and_then(|text| text.trim_end_matches('%').trim().parse::<u8>().ok())
+        };
+        let quorum = match option("cluster.quorum-type") {
+            Some("auto") => Quorum::Auto,
+            Some("fixed") => Quorum::Fixed(number("cluster.quorum-count").unwrap_or(0)),
+            Some("none") => Quorum::None,
+            // What is in force where nothing is set, whatever `volume get` shows.
+            _ if self.replica > 2 => Quorum::Auto,
+            _ => Quorum::None,
+        };
+        let server =
+            (option("cluster.server-quorum-type") == Some("server")).then(|| ServerQuorum {
+                ratio: number("cluster.server-quorum-ratio"),
+            });
+        Volume {
+            name: self.name.clone(),
+            replica: self.replica,
+            arbiter: self.arbiters > 0,
+            sets: bricks.chunks(self.replica).map(<[Brick]>::to_vec).collect(),
+            quorum,
+            server,
+            mount: format!("/mnt/{}", self.name),
+            provisioner: None,
+            adopted: true,
+        }
+    }
+}

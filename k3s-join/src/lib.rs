@@ -1,0 +1,144 @@
+//! What each node needs to become a K3s server or agent.
+//!
+//! The document's sections become one [`request`]; [`roles`] says who is a server; [`plan`] turns that into what each node
+//! gets, [`refuse`] names what speaks against it, and each of the [`render`]ings writes it down. All of that is pure. What
+//! acts is [`ca`], which makes the certificate authorities, and [`secrets`], which reads the secret files.
+
+pub mod answer;
+pub mod ca;
+pub mod cli;
+pub mod k3sup;
+pub mod keys;
+pub mod plan;
+pub mod platform;
+pub mod ports;
+pub mod refuse;
+pub mod remove;
+pub mod render;
+pub mod request;
+pub mod roles;
+pub mod secrets;
+pub mod token;
+pub mod version;
+
+use answer::Answer;
+use anyhow::Context;
+use ca::CaAnswer;
+use cli::Cli;
+use cluster::edge::{Form, Input, Tool, Usage};
+use cluster::finding::{Finding, Severity};
+use cluster::name::Label;
+use plan::Shared;
+use request::Request;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use token::Which;
+
+/// What the program is asked to do: one of its modes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Say what each node needs.
+    #[default]
+    Plan,
+    /// Make the certificate authorities in this folder.
+    MakeCa(PathBuf),
+    /// Say how this node leaves.
+    Remove(Label),
+}
+
+/// The answer and what was noticed.
+///
+/// # Errors
+/// Input that is not valid, a secret file that cannot be read, certificate authorities that cannot be written.
+pub fn answer(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+    let mut request =
+        Request::read(&input.inventory, input.document).context("reading the document")?;
+    if !request.nodes().is_empty() {
+        secrets::look(&cli.secrets, &mut request, cli.form() == Form::Artefact)?;
+    }
+    match cli.mode() {
+        Mode::Plan => Ok(plan::plan(&request)),
+        Mode::MakeCa(folder) => make_ca(cli, request, &folder),
+        Mode::Remove(node) => remove(&request, &node),
+    }
+}
+
+/// Makes the certificate authorities, and plans with them.
+fn make_ca(
+    cli: &Cli,
+    mut request: Request,
+    folder: &Path,
+) -> anyhow::Result<(Answer, Vec<Finding>)> {
+    let server = match &cli.server {
+        Some(server) => server.clone(),
+        None => Shared::new(&request)
+            .url
+            .unwrap_or_else(|| "https://127.0.0.1:6443".to_owned()),
+    };
+    let name = request
+        .inventory
+        .name
+        .as_ref()
+        .map_or("k3s", |name| name.as_str());
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .context("reading the clock")?;
+    let now = i64::try_from(now.as_secs()).context("reading the clock")?;
+    let made = ca::make(name, &server, now)?;
+    if !ca::store(folder, &made)? {
+        let message = format!(
+            "something is in {} already: certificate authorities are never written over",
+            folder.display()
+        );
+        let finding = Finding::error("k3s-ca-exists", folder.display().to_string(), message)
+            .fix("name another folder, or move that one away once no cluster needs it");
+        return Ok((Answer::default(), vec![finding]));
+    }
+    request.ca = Some((folder.to_owned(), made.pin.clone()));
+    // They are there now.
+    request
+        .findings
+        .retain(|finding| finding.id != "k3s-ca-missing");
+    let (mut answer, mut findings) = match request.nodes() {
+        [] => (Answer::default(), Vec::new()),
+        _ => plan::plan(&request),
+    };
+    findings.push(
+        Finding::info(
+            "k3s-ca-made",
+            folder.display().to_string(),
+            "no node needs root-ca.key and intermediate-ca.key: keep them where the cluster is not; who has any of these keys, or the kubeconfig, is its administrator",
+        )
+        .fix("name the folder in k3s.ca_dir and plan again"),
+    );
+    answer.ca = Some(CaAnswer {
+        folder: folder.display().to_string(),
+        server_token_prefix: made.pin.prefix(Which::Server),
+        agent_token_prefix: made.pin.prefix(Which::Agent),
+        files: made.files.iter().map(|(path, ..)| path.clone()).collect(),
+        certificates: made.certificates,
+        sha256: made.pin.0,
+        server,
+    });
+    Ok((answer, findings))
+}
+
+/// How a node leaves. What speaks against the cluster as a whole speaks against that too.
+fn remove(request: &Request, node: &Label) -> anyhow::Result<(Answer, Vec<Finding>)> {
+    let known: Vec<&str> = request
+        .nodes()
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect();
+    let Some(at) = known.iter().position(|name| *name == node.as_str()) else {
+        let hint = cluster::invalid::suggestion(node.as_str(), known);
+        let problem = format!("the document has no node {:?}{hint}", node.as_str());
+        return Err(Usage::new(problem)).context("reading the arguments");
+    };
+    let (mut answer, mut findings) = plan::plan(request);
+    findings.retain(|finding| finding.severity == Severity::Error);
+    let (removal, more) = remove::removal(&Shared::new(request), at);
+    findings.extend(more);
+    answer.removal = Some(removal);
+    Ok((answer, findings))
+}
