@@ -137,6 +137,7 @@ pub struct FileAnswer {
     pub secret_file: Option<String>,
     /// What stands before the secret: the hash of the pinned CA and the user. Not secret itself.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(default)]
     pub prefix: String,
 }
 

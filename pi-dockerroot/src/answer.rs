@@ -4,21 +4,47 @@ use crate::copy::Difference;
 use crate::request::Request;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer, without `ok` and `findings`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Answer {
-    /// Whether there is something to copy; `null` where that was not looked at.
+    /// Whether there is something to do; `null` where that was not looked at.
     pub pending: Option<bool>,
-    /// Whether something was copied.
+    /// Whether something was done.
     pub changed: bool,
     /// Each node's answer.
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, Entry>,
 }
 
-/// A node's answer.
+/// A node's answer: about an engine, about a tree, or another run's, which is passed on as it was.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Entry {
+    /// About an engine's root.
+    Engine(Box<crate::engine::answer::Node>),
+    /// About a tree (`--tree`).
+    Tree(Box<Node>),
+    /// From the document that was read.
+    Kept(Box<RawValue>),
+}
+
+impl JsonSchema for Entry {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NodeAnswer".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let engine = generator.subschema_for::<crate::engine::answer::Node>();
+        let tree = generator.subschema_for::<Node>();
+        schemars::json_schema!({"anyOf": [engine, tree]})
+    }
+}
+
+/// A node's answer about a tree.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Tree")]
 pub struct Node {
     /// The folder that is copied.
     pub from: Option<String>,

@@ -1,60 +1,113 @@
 //! The command line.
 
-use crate::answer::{Answer, Node};
+use crate::answer::Answer;
+use crate::engine::job::Wanted;
+use crate::engine::kind::Engine;
+use crate::engine::request::How;
 use crate::progress::Show;
-use crate::render;
 use crate::request::Request;
+use crate::{nodes, render};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use cluster::edge::{Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::node::{NodeArguments, host_name};
+use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::inventory::Section;
-use cluster::name::Label;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
-  What would a copy of this tree take, and does it fit?
-    pi-dockerroot -n --tree --from /var/lib/docker --to /mnt/docker -f text
+  What would the move of Docker's root on this machine do?
+    sudo pi-dockerroot -n --to /mnt/docker -f text
 
-  Copy it, and then read everything back and compare
+  Move it; and when all is well, let go of the old root
+    sudo pi-dockerroot -n --to /mnt/docker --apply
+    sudo pi-dockerroot -n --finish --apply
+
+  Back again, with what was written since
+    sudo pi-dockerroot -n --rollback --copy-back --apply
+
+  Make the partition and move there
+    sudo pi-partition --apply cluster.json | sudo pi-dockerroot --apply
+
+  Which root is in use, and does the next start of the machine keep it?
+    sudo pi-dockerroot -n --check -f text
+
+  What would a copy of any tree take; copy it, read it back and compare
+    pi-dockerroot -n --tree --from /srv/a --to /mnt/b -f text
     pi-dockerroot -n --tree --from /srv/a --to /mnt/b --apply --verify
 
   Make an earlier copy equal again: changed, new, deleted
     pi-dockerroot -n --tree --from /srv/a --to /mnt/b --update --apply
 
-  Do containers see the same images in both?
-    pi-dockerroot -n --tree --from /var/lib/docker --to /mnt/docker \\
-      --verify --overlay
-
   Progress for a program
     pi-dockerroot -n --tree --from /srv/a --to /mnt/b --apply \\
       --progress json 2>&1 >/dev/null | jq .left_s
 
-What must be preserved is: holes, hard links, owners, modes, times, symbolic
-links, devices, FIFOs, sockets, all extended attributes, access lists,
-capabilities, chattr flags and project ids.";
+Operating systems:
+  raspios, ubuntu, debian  daemon.json, a flag where one stands, or a mount;
+                           systemd, a sysvinit script, or commands
+  rancheros, burmillaos    ros config, system-docker; not tried on a real one";
 
-/// Copy a container data root to another file system, whole, and prove it
-#[derive(Debug, Parser)]
+/// Move a container engine's data root to another file system, whole, and prove
+/// it
+#[derive(Debug, Clone, Parser)]
 pub struct Arguments {
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
+    /// Which engine [default: docker]
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with = "tree")]
+    pub(crate) engine: Option<Engine>,
+    /// The root, or with --tree the folder to copy [default: the engine's]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
+    /// The new root [default: where the partition labelled docker is mounted]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: Option<PathBuf>,
+    /// How the engine is led to its new root
+    #[arg(
+        long = "switch",
+        value_enum,
+        value_name = "HOW",
+        conflicts_with = "tree"
+    )]
+    pub(crate) how: Option<How>,
+    /// The words that stop the engine, where no service manager does
+    #[arg(
+        long,
+        value_name = "WORDS",
+        requires = "start_command",
+        conflicts_with = "tree"
+    )]
+    pub(crate) stop_command: Option<String>,
+    /// The words that start it
+    #[arg(long, value_name = "WORDS", requires = "stop_command")]
+    pub(crate) start_command: Option<String>,
+    /// The new root may be a folder that is no mount point
+    #[arg(long, conflicts_with = "tree")]
+    pub(crate) any_folder: bool,
+    /// Look which root is in use and what a restart would make of it
+    #[arg(long, conflicts_with_all = ["apply", "tree", "finish", "rollback"])]
+    check: bool,
+    /// Remove the root that a move left behind
+    #[arg(long, conflicts_with_all = ["tree", "rollback", "from", "to"])]
+    finish: bool,
+    /// Back to the root that a move left behind
+    #[arg(long, conflicts_with_all = ["tree", "from", "to"])]
+    rollback: bool,
+    /// With --rollback: copy back what was written since
+    #[arg(long, requires = "rollback", conflicts_with = "discard")]
+    copy_back: bool,
+    /// With --rollback: give up what was written since
+    #[arg(long, requires = "rollback")]
+    discard: bool,
     /// Copy or compare any tree of files; no engine is asked or stopped
     #[arg(long, requires_all = ["from", "to"])]
     tree: bool,
-    /// The folder to copy
-    #[arg(long, value_name = "FOLDER", requires = "tree")]
-    from: Option<PathBuf>,
-    /// The folder that becomes its copy
-    #[arg(long, value_name = "FOLDER", requires = "tree")]
-    to: Option<PathBuf>,
-    /// Copy; without it nothing is changed
-    #[arg(long, requires = "tree")]
-    apply: bool,
     /// Compare every file's content and metadata; the copy is read from its disk
     #[arg(long, requires = "tree")]
     verify: bool,
@@ -67,12 +120,9 @@ pub struct Arguments {
     /// The source may be a symbolic link: copy what it leads to
     #[arg(long, requires = "tree")]
     follow_source: bool,
-    /// The node whose answer this is; default: the host name
-    #[arg(long, value_name = "NAME")]
-    node: Option<Label>,
     /// Whether and how progress is shown on standard error
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    progress: Show,
+    pub(crate) progress: Show,
 }
 
 /// The form of the output.
@@ -83,6 +133,8 @@ enum Format {
     Json,
     /// Text for people
     Text,
+    /// For RancherOS and BurmillaOS: what a card that is made anew needs
+    CloudConfig,
 }
 
 impl Tool for Arguments {
@@ -99,80 +151,82 @@ impl Tool for Arguments {
         match self.format {
             Format::Json => Form::Json,
             Format::Text => Form::Text,
+            Format::CloudConfig => Form::Artefact,
         }
     }
 
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
-        if let Some(request) = self.request()? {
+        if let Some(request) = self.tree()? {
             return crate::tree(&request, self.progress);
         }
-        if self.common.null_input {
-            let problem = "without a document --tree, --from and --to are needed".to_owned();
-            return Err(Usage::new(problem)).context("reading the arguments");
-        }
-        Ok(document(&input))
+        nodes::run(self, &input)
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
         Ok(render::text(verdict))
     }
+
+    fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
+        render::cloud_configs(&verdict.answer)
+    }
 }
 
 impl Arguments {
     /// What is asked for a tree; `None` without `--tree`.
-    fn request(&self) -> anyhow::Result<Option<Request>> {
+    fn tree(&self) -> anyhow::Result<Option<Request>> {
         let (true, Some(from), Some(to)) = (self.tree, &self.from, &self.to) else {
             return Ok(None);
         };
-        let node = match &self.node {
+        let root = self.node.root()?;
+        if !root.is_system() {
+            let problem =
+                "--tree takes the paths of --from and --to as they are, without --sysroot";
+            return Err(Usage::new(problem)).context("reading the arguments");
+        }
+        let node = match &self.node.node {
             Some(node) => node.to_string(),
-            None => std::fs::read_to_string("/proc/sys/kernel/hostname")
-                .context("reading the host name")?
-                .trim()
-                .to_owned(),
+            None => host_name(&root).unwrap_or_else(|| "node".to_owned()),
         };
         Ok(Some(Request {
             node,
             from: from.clone(),
             to: to.clone(),
-            apply: self.apply,
+            apply: self.node.apply,
             verify: self.verify,
             overlay: self.overlay,
             update: self.update,
             follow_source: self.follow_source,
         }))
     }
-}
 
-/// The answer from a document alone: which folder would move where.
-fn document(input: &Input<'_>) -> (Answer, Vec<Finding>) {
-    let mut nodes = BTreeMap::new();
-    for node in &input.inventory.nodes {
-        let docker = |label: Option<&str>| label == Some("docker");
-        let partition = node
-            .partitions
-            .iter()
-            .find(|partition| docker(partition.label.as_ref().map(|label| label.as_str())));
-        let to = partition.and_then(|partition| partition.mount.as_ref());
-        let answer = Node {
-            from: to.map(|_| "/var/lib/docker".to_owned()),
-            to: to.map(ToString::to_string),
-            plan: None,
-            result: None,
-            verified: None,
-        };
-        nodes.insert(node.name.to_string(), answer);
+    /// What is to be done with an engine.
+    pub(crate) fn wanted(&self) -> Wanted {
+        if self.check {
+            Wanted::Check
+        } else if self.finish {
+            Wanted::Finish
+        } else if self.rollback {
+            Wanted::Rollback {
+                copy_back: self.copy_back,
+                discard: self.discard,
+            }
+        } else {
+            Wanted::Move
+        }
     }
-    let message =
-        "moving an engine's root is not built yet: this version copies and verifies trees";
-    let fix = "pi-dockerroot --tree --from FOLDER --to FOLDER, with the engine stopped";
-    let finding = Finding::info("engine-not-built", "pi-dockerroot", message).fix(fix);
-    (
-        Answer {
-            pending: None,
-            changed: false,
-            nodes,
-        },
-        vec![finding],
-    )
+
+    /// Whether what is asked for is about cards that are made anew.
+    pub(crate) fn is_for_new_cards(&self) -> bool {
+        self.format == Format::CloudConfig
+    }
+
+    /// Whether a flag is part of a request.
+    pub(crate) fn requests(&self) -> bool {
+        self.engine.is_some()
+            || self.from.is_some()
+            || self.to.is_some()
+            || self.how.is_some()
+            || self.stop_command.is_some()
+            || self.any_folder
+    }
 }

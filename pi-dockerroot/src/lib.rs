@@ -1,6 +1,6 @@
 //! Move a container data root to another file system, whole, verified.
 //!
-//! The job: [`observe`] opens both trees and counts what they hold; [`plan`] says, from that alone, what is needed and
+//! [`engine`] is the whole move of an engine's root. It rests on the job for any tree: [`observe`] opens both trees and counts what they hold; [`plan`] says, from that alone, what is needed and
 //! what stands against it; [`apply`] copies and verifies. [`mod@copy`] is the copier, [`overlay`] looks through it as a
 //! container would.
 
@@ -8,7 +8,9 @@ pub mod answer;
 pub mod apply;
 pub mod cli;
 pub mod copy;
+pub mod engine;
 pub mod memory;
+mod nodes;
 pub mod observe;
 pub mod overlay;
 pub mod plan;
@@ -16,7 +18,7 @@ pub mod progress;
 pub mod render;
 pub mod request;
 
-use answer::{Answer, Node};
+use answer::{Answer, Entry, Node};
 use anyhow::Result;
 use cluster::finding::{self, Finding};
 use observe::Observed;
@@ -48,7 +50,7 @@ pub fn tree(request: &Request, show: Show) -> Result<(Answer, Vec<Finding>)> {
             findings.extend(more);
         }
     }
-    let nodes = BTreeMap::from([(request.node.clone(), node)]);
+    let nodes = BTreeMap::from([(request.node.clone(), Entry::Tree(Box::new(node)))]);
     Ok((
         Answer {
             pending,

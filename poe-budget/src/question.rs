@@ -99,12 +99,13 @@ impl Add {
 /// The answer with the question's changes, and what they change.
 ///
 /// # Errors
-/// The question does not fit the document: a switch or a device that it does not have, or has already.
+/// The question does not fit the document: a switch or a device that it does not have, or has already ([`Usage`]); or a node
+/// that shall get a port names a model that the catalogue does not have ([`cluster::invalid::Invalid`]).
 pub fn answer(
     mut request: Request<'_>,
     question: &Question,
     catalogue: &Catalogue,
-) -> Result<(Answer, Vec<Finding>), Usage> {
+) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let (before, findings_before) = plan(&request, catalogue);
     for name in &question.remove {
         remove(&mut request, name, question.assign)?;
@@ -123,6 +124,9 @@ pub fn answer(
     }
     for device in &question.add {
         add(&mut request, device, question.assign, catalogue)?;
+    }
+    if let Some(problem) = request.unplaced_problem.take().filter(|_| question.assign) {
+        return Err(problem.into());
     }
     // Without a switch the plan says so.
     let assign = question.assign && !request.switches.is_empty();

@@ -10,7 +10,7 @@ use crate::notices::Notices;
 use crate::supply::{self, Supply};
 use cluster::invalid::{Invalid, suggestion};
 use cluster::inventory::{Inventory, Port, Switch};
-use serde_json::json;
+use cluster::quantity::PortNumber;
 use std::collections::{HashMap, HashSet};
 
 /// Stands for the place of a port where a name is a switch's own.
@@ -25,6 +25,8 @@ pub struct Request<'c> {
     pub cluster: Cluster,
     /// The devices with a HAT that stand on no port.
     pub unplaced: Vec<Load>,
+    /// What keeps one of them from being known; it matters only where they shall get a port.
+    pub unplaced_problem: Option<Invalid>,
     /// What was noticed about the document itself.
     pub notices: Notices,
     /// The models of the catalogue that the document names, for the list of sources.
@@ -60,7 +62,10 @@ impl<'c> Request<'c> {
         for (index, switch) in list.into_iter().enumerate() {
             switches.push(builder.switch(switch, index)?);
         }
-        let unplaced = builder.unplaced();
+        let (unplaced, unplaced_problem) = match builder.unplaced() {
+            Ok(unplaced) => (unplaced, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
         let nodes = builder.nodes;
         nodes.report_unconnected(&mut notices);
         let cluster = nodes.cluster(inventory.storage.as_ref());
@@ -68,6 +73,7 @@ impl<'c> Request<'c> {
             switches,
             cluster,
             unplaced,
+            unplaced_problem,
             notices,
             models,
         })
@@ -120,16 +126,32 @@ impl<'c> Builder<'_, 'c> {
         Ok(supply)
     }
 
-    /// The nodes with a HAT that no port names, as they would be on one. Who names a model that the catalogue does not have is
-    /// not among them: its draw is not known.
-    fn unplaced(&self) -> Vec<Load> {
+    /// The nodes with a HAT that no port names, as they would be on one.
+    fn unplaced(&self) -> Result<Vec<Load>, Invalid> {
+        let load = |node: &NodeFacts<'c>| {
+            let (port, device) = (PortNumber::try_from(1).ok()?, node.name.parse().ok()?);
+            let port = Port {
+                port,
+                device,
+                model: None,
+                cable: None,
+                priority: None,
+                limit_w: None,
+                class: None,
+                draw_w: None,
+                measured_w: None,
+            };
+            let path = format!("nodes[{}]", node.place);
+            Some(demand::load(
+                port,
+                &path,
+                Some(node),
+                self.catalogue,
+                String::new,
+            ))
+        };
         let lonely = self.nodes.list.iter();
         let lonely = lonely.filter(|node| node.hat.is_some() && !node.connected);
-        let load = |node: &NodeFacts<'c>| {
-            let port = serde_json::from_value(json!({"port": 1, "device": &*node.name})).ok()?;
-            let path = format!("nodes[{}]", node.place);
-            demand::load(port, &path, Some(node), self.catalogue, String::new).ok()
-        };
         lonely.filter_map(load).collect()
     }
 

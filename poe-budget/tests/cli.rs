@@ -393,6 +393,22 @@ fn devices_are_assigned_to_the_ports_of_all_switches() {
 }
 
 #[test]
+fn a_node_of_which_nothing_is_known_cannot_be_assigned() {
+    let mut document = two_switches(30.0, 4);
+    document["nodes"][2]["model"] = json!("raspberry-pi-9");
+    assert_eq!(run_on(&[], &document).code, Some(0));
+    let outcome = run_on(&["--assign"], &document);
+    assert_eq!(outcome.code, Some(65));
+    assert!(
+        outcome.stderr.contains("nodes[2].model: expected a board"),
+        "{}",
+        outcome.stderr
+    );
+    document["nodes"][2]["draw_w"] = json!(9);
+    assert_eq!(run_on(&["--assign"], &document).code, Some(0));
+}
+
+#[test]
 fn without_a_switch_there_is_nothing_to_assign() {
     let nothing = run(&["-n", "--only", "--assign"], "").json().unwrap();
     assert_eq!(

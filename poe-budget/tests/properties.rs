@@ -167,7 +167,7 @@ fn brute_force(document: &Value) -> Option<i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     /// No way to put devices on ports, planned as a document of its own, leaves more than the one that is found.
     #[test]

@@ -85,6 +85,7 @@ bench_pi_dockerroot() {
     mapfile -t -O "${#rows[@]}" rows <"$work/rows"
     rm -rf "${work:?}/from" "$work/to" "$work/disks"
   done
+  dockerroot_downtime
   echo "What each loses of a tree with everything, on XFS:" >&2
   unshare -m tests/copy/losses.sh "$(command -v pi-dockerroot)" xfs >&2
 }
@@ -119,6 +120,20 @@ dockerroot_speed() {
   second="find $from -name 'file-*00.dat' -exec sh -c 'for f; do echo \$\$ >>\"\$f\"; done' x {} +"
   contend 5 "$work/second" "$second" "ours=$ours --update" "rsync=rsync -aHAXS --delete $from/ $to/"
   beside "pi-dockerroot, second pass, 1 % changed" 0.5 "$work/second" ours rsync "rsync -aHAXS --delete"
+}
+
+# A real engine, in namespaces of its own; the files below its disks lie in memory.
+dockerroot_downtime() {
+  local disks=$work/downtime
+  mkdir "$disks"
+  mount -t tmpfs -o size=6G none "$disks"
+  TMPDIR=$disks TOOLS=$(dirname "$(command -v pi-dockerroot)") unshare --pid --fork --kill-child --mount --mount-proc --net \
+    tests/engine/downtime.sh "$(declare -f bench_tree)" 3 >"$work/downtimes"
+  umount "$disks"
+  awk '{ print $1 }' "$work/downtimes" | sort -n | sed -n 2p >"$work/downtime.ours"
+  awk '{ print $2 }' "$work/downtimes" | sort -n | sed -n 2p >"$work/downtime.rsync"
+  beside "pi-dockerroot, Docker stands still: 845 MB, 1 % changed since the first pass" 0.3 "$work/downtime" ours rsync \
+    "stop; rsync -aHAXS; start"
 }
 
 dockerroot_memory() {

@@ -585,6 +585,11 @@ fn the_script_writes_what_the_folder_holds_and_refuses_before_its_first_change()
             read("ran")
         );
     }
+    let folder = at.join(format!("root-pi1{data}/server"));
+    assert_eq!(
+        folder.metadata().unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     // Again is the same; another CA on the node is not written over.
     good(run("pi1", "pi1"));
     let key = at.join(format!("root-pi1{data}/server/tls/server-ca.key"));
@@ -617,6 +622,6 @@ chroot layer/root /bin/sh -c "cd /work && PATH=/work/bin:/usr/bin:/bin sh script
 rm -rf "root-$node"
 mkdir "root-$node"
 # Without the devices that stand for what was deleted.
-(cd layer/upper && find . -type f -print0 | tar -c --null -T -) | tar -x -C "root-$node"
+(cd layer/upper && find . \( -type f -o -type d \) -print0 | tar -c --no-recursion --null -T -) | tar -x -C "root-$node"
 exit $code
 "#;

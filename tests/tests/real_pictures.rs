@@ -158,6 +158,7 @@ fn the_tools_pictures_are_whole_and_say_in_words_what_they_show() {
             "",
         ),
         picture("pi-partition", &[], EXAMPLE),
+        picture("gluster-plan", &[], EXAMPLE),
     ];
     let found = read(&pictures);
     for picture in &found {
@@ -188,4 +189,7 @@ fn the_tools_pictures_are_whole_and_say_in_words_what_they_show() {
     );
     assert!(words(&found[5]).contains("ext4 data"));
     assert!(words(&found[6]).contains("/dev/mmcblk0, not known"));
+    assert!(words(&found[7]).contains("gv0 brick 4"));
+    let told = found[7]["told"][1].as_str().unwrap();
+    assert!(told.contains("survives one loss of a node"), "{told}");
 }

@@ -107,6 +107,13 @@ pub enum Action {
         /// To this folder.
         to: String,
     },
+    /// Something that only the tool itself can do, by a word that its page explains.
+    Own {
+        /// The word, such as `guard`.
+        verb: String,
+        /// What it is done to.
+        path: String,
+    },
     /// Waits until the check holds.
     WaitFor {
         /// How long at most, in seconds.
@@ -282,6 +289,13 @@ pub enum Check {
     NotMounted {
         /// The mount point.
         target: String,
+    },
+    /// What only the tool itself can see: the effect of [`Action::Own`] or of a copy.
+    Own {
+        /// The word.
+        verb: String,
+        /// What it was done to.
+        path: String,
     },
     /// A command's standard output holds this text.
     Output {

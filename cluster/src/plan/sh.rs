@@ -199,6 +199,11 @@ fn lines(action: &Action, check: &Check) -> Vec<String> {
         Action::CopyTree { from, to } => {
             vec![format!("cp -a {}/. {}/", quote(from), quote(to))]
         }
+        // A script cannot do it, and must not go on as if it had.
+        Action::Own { verb, path } => vec![format!(
+            "echo {} >&2; exit 1",
+            quote(&format!("only the tool itself can do this: {verb} {path}"))
+        )],
         Action::WaitFor { limit_s } => vec![format!(
             "n=0; until {}; do n=$((n+1)); [ $n -lt {} ] || break; sleep 1; done",
             test(check),
@@ -265,6 +270,7 @@ fn put(path: &str, offset: u64, bytes: &[u8]) -> String {
 /// A check as a command that succeeds where it holds.
 fn test(check: &Check) -> String {
     match check {
+        Check::Own { .. } => "false".to_owned(),
         Check::Size { path, size_bytes } => {
             format!("[ \"$(size {})\" = {size_bytes} ]", quote(path))
         }

@@ -77,6 +77,7 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::Unmount { target } => format!("unmount {target}"),
         Action::Service { name, verb } => format!("{} {name}", verb.as_str()),
         Action::CopyTree { from, to } => format!("copy {from} to {to}"),
+        Action::Own { verb, path } => format!("{verb} {path}"),
         Action::WaitFor { limit_s } => format!("wait for it, at most {limit_s} s"),
     }
 }

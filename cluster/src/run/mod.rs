@@ -110,6 +110,40 @@ pub fn apply(
     Ok(Applied { did, continued })
 }
 
+/// The same for a plan whose steps can only be judged when their turn comes, because what runs on the machine changes
+/// between them: each step is looked at after those before it were done. The executor alone says whether a step has to be done
+/// again after a kill; the caller makes every check that may refuse before.
+///
+/// # Errors
+/// As [`apply`]; the journal stays and says how far it got.
+pub fn apply_in_turn(
+    mut journal: Journal,
+    plan: &Plan,
+    executor: &mut dyn Executor,
+) -> anyhow::Result<Applied> {
+    let continued = journal.unfinished().is_some();
+    match journal.unfinished() {
+        Some(left) => same_plan(left, plan)?,
+        None => journal.begin(plan)?,
+    }
+    let mut did = Vec::new();
+    for step in &plan.steps {
+        let presence = executor
+            .presence(step)
+            .with_context(|| format!("looking at the step {}", step.id))?;
+        match presence {
+            Presence::Present => continue,
+            Presence::Foreign(_) => return Err(unexplained(plan, step, &presence, None).into()),
+            Presence::Absent | Presence::Partial => {}
+        }
+        carry_out(&mut journal, step, executor)
+            .with_context(|| format!("carrying out the step {}", step.id))?;
+        did.push(step.id.clone());
+    }
+    journal.close()?;
+    Ok(Applied { did, continued })
+}
+
 /// Refuses a plan that is not the one that was begun.
 fn same_plan(left: &Unfinished, plan: &Plan) -> anyhow::Result<()> {
     if left.plan.plan_sha256() == plan.plan_sha256() {

@@ -2,15 +2,16 @@
 
 use crate::answer::Answer;
 use crate::refuse::{bytes, losses};
-use cluster::svg::{Svg, palette};
+use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit};
 
-/// Sizes in pixels.
-const BOX: u32 = 150;
-const GAP: u32 = 16;
-const LINE: u32 = 20;
-const MARGIN: u32 = 24;
+/// Sizes in units of the picture.
+const BOX: f64 = 168.0;
+const GAP: f64 = 16.0;
+const LINE: f64 = 20.0;
+const LEFT: f64 = 16.0;
+const SWATCH: f64 = 12.0;
 /// Nodes in a row.
-const ROW: usize = 6;
+const ROW: usize = 4;
 
 /// The picture.
 pub fn picture(answer: &Answer) -> String {
@@ -18,50 +19,65 @@ pub fn picture(answer: &Answer) -> String {
     let nodes: Vec<usize> = (0..site.nodes.len())
         .filter(|node| site.sticks.iter().any(|stick| stick.node == *node))
         .collect();
-    let columns = nodes.len().clamp(1, ROW);
-    let width = (2 * MARGIN + u32::try_from(columns).unwrap_or(1) * (BOX + GAP)).max(640);
+    let width = 2.0 * LEFT + ROW as f64 * (BOX + GAP) - GAP;
     let title = format!("Gluster volumes of {}", site.cluster);
-    let mut svg = Svg::new(
-        &title,
-        "Nodes with their sticks and bricks, and what each volume survives.",
-    );
-    let mut y = MARGIN + LINE;
-    svg.text(MARGIN, y, 18, palette::INK, &title);
+    let mut picture = Picture::new("gluster-plan", &title, &description(answer), width);
+    let mut y = 36.0;
+    let heading = fit(&title, width - 2.0 * LEFT, Face::Heading.size());
+    picture.text((LEFT, y), Face::Heading, Tone::Ink, Anchor::Start, &heading);
     y += GAP;
     for row in nodes.chunks(ROW) {
-        let height = row
-            .iter()
-            .map(|node| node_height(answer, *node))
-            .max()
-            .unwrap_or(LINE);
+        let heights = row.iter().map(|node| node_height(answer, *node));
+        let height = heights.fold(LINE, f64::max);
         for (column, node) in row.iter().enumerate() {
-            let x = MARGIN + u32::try_from(column).unwrap_or(0) * (BOX + GAP);
-            node_box(&mut svg, answer, *node, x, y, height);
+            let area = Area {
+                x: LEFT + column as f64 * (BOX + GAP),
+                y,
+                width: BOX,
+                height,
+            };
+            node_box(&mut picture, answer, *node, area);
         }
         y += height + GAP;
     }
     for (index, volume) in answer.volumes.iter().enumerate() {
-        y += LINE + 4;
-        svg.block(MARGIN, y - 12, 12, 12, palette::series(index));
-        let usable = volume
-            .usable_bytes
-            .map_or("size not known".to_owned(), bytes);
-        svg.text(
-            MARGIN + 20,
-            y,
-            14,
-            palette::INK,
-            &format!(
-                "{}: {}, {usable}, {}",
-                volume.name, volume.kind, volume.mount
-            ),
-        );
+        swatch(&mut picture, (LEFT, y + 8.0), index);
+        let inner = width - 3.0 * LEFT - SWATCH;
+        let place = |y| (LEFT + SWATCH + 8.0, y);
+        y = picture.paragraph(place(y), inner, Tone::Ink, &headline(volume));
         for line in lines(volume) {
-            y += LINE;
-            svg.text(MARGIN + 20, y, 12, palette::MUTED, &line);
+            y = picture.paragraph(place(y), inner, Tone::Faint, &line);
         }
+        y += GAP / 2.0;
     }
-    svg.finish(width, y + MARGIN)
+    picture.finish()
+}
+
+/// Everything that the picture says, for who cannot see it.
+fn description(answer: &Answer) -> String {
+    let volumes = answer.volumes.iter().map(|volume| {
+        let bricks = volume
+            .bricks
+            .iter()
+            .map(|brick| format!("{} on {}", brick.path, brick.node));
+        format!(
+            "{}; bricks {}; {}.",
+            headline(volume),
+            bricks.collect::<Vec<_>>().join(", "),
+            lines(volume).join("; ")
+        )
+    });
+    volumes.collect::<Vec<_>>().join(" ")
+}
+
+fn headline(volume: &crate::answer::VolumeAnswer) -> String {
+    let usable = volume
+        .usable_bytes
+        .map_or("size not known".to_owned(), bytes);
+    format!(
+        "{}: {}, {usable}, {}",
+        volume.name, volume.kind, volume.mount
+    )
 }
 
 fn lines(volume: &crate::answer::VolumeAnswer) -> Vec<String> {
@@ -122,32 +138,49 @@ fn rows(answer: &Answer, node: usize) -> Vec<(String, Option<usize>)> {
     rows
 }
 
-fn node_height(answer: &Answer, node: usize) -> u32 {
-    let rows = u32::try_from(rows(answer, node).len()).unwrap_or(0);
-    (rows + 2) * LINE + 12
+fn node_height(answer: &Answer, node: usize) -> f64 {
+    (rows(answer, node).len() + 2) as f64 * LINE + 12.0
 }
 
-fn node_box(svg: &mut Svg, answer: &Answer, node: usize, x: u32, y: u32, height: u32) {
+fn node_box(picture: &mut Picture, answer: &Answer, node: usize, area: Area) {
     let site = &answer.site;
-    svg.frame(x, y, BOX, height, palette::LINE, palette::PAPER);
-    svg.text(x + 10, y + LINE, 14, palette::INK, &site.nodes[node].name);
-    if let Some(domain) = site.nodes[node].domain {
-        svg.text(
-            x + 10,
-            y + 2 * LINE,
-            11,
-            palette::MUTED,
-            &format!("power: {}", site.domains[domain]),
-        );
+    picture.fill(area, Tone::Panel, "");
+    let mut y = area.y;
+    let mut line = |indent: f64, face: Face, tone: Tone, text: &str| {
+        y += LINE;
+        let text = fit(text, BOX - 20.0 - indent, face.size());
+        let place = (area.x + 10.0 + indent, y);
+        picture.text(place, face, tone, Anchor::Start, &text);
+        y
+    };
+    line(0.0, Face::Strong, Tone::Ink, &site.nodes[node].name);
+    let power = site.nodes[node]
+        .domain
+        .map(|domain| format!("power: {}", site.domains[domain]));
+    line(
+        0.0,
+        Face::Small,
+        Tone::Faint,
+        power.as_deref().unwrap_or_default(),
+    );
+    let mut swatches = Vec::new();
+    for (text, volume) in rows(answer, node) {
+        let indent = volume.map_or(0.0, |_| SWATCH + 8.0);
+        let base = line(indent, Face::Body, Tone::Ink, &text);
+        swatches.extend(volume.map(|volume| (base, volume)));
     }
-    for (index, (text, volume)) in rows(answer, node).iter().enumerate() {
-        let y = y + (u32::try_from(index).unwrap_or(0) + 3) * LINE;
-        match volume {
-            None => svg.text(x + 10, y, 12, palette::INK, text),
-            Some(volume) => {
-                svg.block(x + 10, y - 14, BOX - 20, 18, palette::series(*volume));
-                svg.text(x + 16, y, 12, palette::ON_SERIES, text);
-            }
-        }
+    for (base, volume) in swatches {
+        swatch(picture, (area.x + 10.0, base - SWATCH + 1.0), volume);
     }
+}
+
+/// A volume's colour.
+fn swatch(picture: &mut Picture, (x, y): (f64, f64), volume: usize) {
+    let area = Area {
+        x,
+        y,
+        width: SWATCH,
+        height: SWATCH,
+    };
+    picture.fill(area, Tone::Group(volume), "");
 }

@@ -58,20 +58,21 @@ fn occupied(folder: &Path) -> io::Result<bool> {
     }
 }
 
+/// Writes a file and its folder through to the disk: what is renamed into place must not be empty after a power cut.
 fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     let mut file = File::options()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path)?;
     file.write_all(content)?;
-    file.sync_all()
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 /// What tokens pin where K3s starts with the certificate authorities of this folder. `None` where there is no such folder.

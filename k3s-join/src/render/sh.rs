@@ -57,6 +57,11 @@ fn script(name: &str, node: &NodeAnswer) -> String {
     for file in &node.files {
         out.push_str(&write(file));
     }
+    // As K3s makes it: nobody else's business.
+    let authority = node.files.iter().find(|file| is_ca(file));
+    if let Some((data, _)) = authority.and_then(|file| file.path.split_once("/server/tls/")) {
+        out.push_str(&format!("chmod 700 {}\n", quote(&format!("{data}/server"))));
+    }
     finish(&mut out, node);
     out
 }

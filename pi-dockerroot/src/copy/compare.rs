@@ -26,6 +26,18 @@ pub enum Content {
     Metadata,
     /// All of it, the copy's as its disk has it.
     Bytes,
+    /// The same of files that were last modified before then (seconds since 1970), and stay as they are while they are
+    /// compared; of the others as [`Content::Metadata`]. For a source that is in use.
+    Settled(i64),
+    /// The same of files that were modified, or whose copy was made, since then (seconds since 1970); of the others as
+    /// [`Content::Metadata`].
+    Since {
+        /// Since when a file may have been modified: before that everything was flushed, so that no later change through
+        /// memory (mmap) hides behind an older time.
+        modified: i64,
+        /// Since when copies were made.
+        copied: i64,
+    },
     /// All of it and the metadata that a container sees, of two overlay mounts: without flags, projects and the identity
     /// of inodes, which those do not show.
     View,
@@ -46,6 +58,8 @@ pub struct Difference {
 pub struct Differences {
     /// How many differences there are.
     pub count: u64,
+    /// How many of them are of content.
+    pub content: u64,
     /// The first of them, sorted.
     pub named: Vec<Difference>,
 }
@@ -92,7 +106,7 @@ pub fn verify(
         differences: Mutex::default(),
         device: meta::identity(&stat).0,
     };
-    if content == Content::Bytes {
+    if matches!(content, Content::Bytes | Content::Settled(_)) {
         // What is not on the disk yet stays in memory and would be read from there.
         rustix::fs::syncfs(copy.folder()).context("flushing the copy")?;
     }
@@ -112,6 +126,7 @@ impl Compare<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         differences.count += 1;
+        differences.content += u64::from(what == "content");
         if differences.named.len() < NAMED {
             let path = super::shown(path);
             differences.named.push(Difference { path, what });
@@ -219,7 +234,16 @@ impl Compare<'_> {
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(None),
             file => file.context("opening the copy")?,
         };
-        if self.content == Content::Bytes {
+        let from_disk = match self.content {
+            Content::Bytes | Content::Settled(_) => true,
+            Content::Since { modified, copied } => {
+                let stat = meta::stat(&file)?;
+                // The copy has its original's time of modification.
+                stat.stx_ctime.tv_sec >= copied || stat.stx_mtime.tv_sec >= modified
+            }
+            Content::Metadata | Content::View => false,
+        };
+        if from_disk {
             data::read_from_disk(file.as_fd()).context("reading the copy")?;
         }
         Ok(Some(file))
@@ -294,11 +318,24 @@ impl Compare<'_> {
         {
             self.differ(path, "holes");
         }
-        if self.content == Content::Metadata || stat.stx_size != found.stx_size {
+        let skipped = match self.content {
+            Content::Metadata => true,
+            Content::Settled(time) => stat.stx_mtime.tv_sec >= time,
+            Content::Since { modified, copied } => {
+                stat.stx_mtime.tv_sec < modified && found.stx_ctime.tv_sec < copied
+            }
+            Content::Bytes | Content::View => false,
+        };
+        if skipped || stat.stx_size != found.stx_size {
             return Ok(());
         }
         if !data::equal(from, to, stat.stx_size, scratch, &self.counters.compared)? {
-            self.differ(path, "content");
+            let settled = matches!(self.content, Content::Settled(_));
+            // What changed under the comparison the next pass sees.
+            let time = |stat: &Statx| (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec);
+            if !settled || time(&meta::stat(from)?) == time(stat) {
+                self.differ(path, "content");
+            }
         }
         Ok(())
     }

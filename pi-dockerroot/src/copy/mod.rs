@@ -147,6 +147,14 @@ fn copy_marked(source: &Tree, target: &Tree, options: &Options, counters: &Count
     walk::walk(&copier, top, workers())
 }
 
+/// Removes a name from an open folder with all below it: never through a symbolic link, never into another file system.
+///
+/// # Errors
+/// What cannot be removed.
+pub fn remove_tree(folder: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    remove::remove(folder, name, &mut Scratch::new())
+}
+
 /// A top folder that is immutable gets its flags when its mark is gone.
 fn finish_top(source: &Tree, target: &Tree) -> Result<()> {
     let flags = sys::flags(source.folder())? & settle::LOCKED & Abilities::of(target)?.flags;

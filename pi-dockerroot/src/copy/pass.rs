@@ -97,6 +97,15 @@ impl Begun {
 }
 
 impl Pass {
+    /// The same for files that a program may have written through memory: such a write has a new change time only when it is
+    /// the first one since the file was flushed. `flushed` is when all of them were, in seconds since 1970.
+    pub fn begun_by(self, flushed: i64) -> Self {
+        Self {
+            began: self.began.min((flushed, 0)),
+            ..self
+        }
+    }
+
     /// Whether a file's last change was before this pass looked at it.
     pub(super) fn source_unchanged(&self, stat: &Statx) -> bool {
         let (seconds, nanoseconds) = changed(stat);

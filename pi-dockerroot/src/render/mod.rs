@@ -1,5 +1,7 @@
 //! The forms of the output.
 
+mod cloud_config;
 mod text;
 
+pub use cloud_config::cloud_configs;
 pub use text::text;

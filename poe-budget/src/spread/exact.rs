@@ -85,7 +85,8 @@ fn fewest_moves(tables: &[Vec<i64>], items: &[Item], headroom: i64) -> Spread {
                 return;
             }
             let cost = moves[others] + (subset & !home).count_ones();
-            if cost < next[subset | others] {
+            // Of equals the items at the back of the list move: on a switch those that go dark first.
+            if cost <= next[subset | others] {
                 next[subset | others] = cost;
                 choice[subset | others] = subset;
             }

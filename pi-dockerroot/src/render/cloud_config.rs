@@ -1,0 +1,65 @@
+//! What RancherOS and BurmillaOS need on a card that is made anew: the engine's root, before anything is in it.
+
+use crate::answer::{Answer, Entry};
+use crate::engine::kind::Engine;
+use cluster::cloud_config::CloudConfig;
+use cluster::edge::Artefact;
+use cluster::inventory::Os;
+use std::path::PathBuf;
+
+/// A file for each node of the document that has such a system; the mount itself is pi-partition's.
+///
+/// # Errors
+/// The root's path cannot stand in such a file.
+pub fn cloud_configs(answer: &Answer) -> anyhow::Result<Vec<Artefact>> {
+    let mut files = Vec::new();
+    for (name, entry) in &answer.nodes {
+        let Entry::Engine(node) = entry else { continue };
+        let (Some(to), Some(os)) = (
+            &node.to,
+            node.os.filter(|_| node.request.engine == Engine::Docker),
+        ) else {
+            continue;
+        };
+        if let Some(text) = one(os, to)? {
+            let path = PathBuf::from(name).join("pi-dockerroot.yaml");
+            files.push(Artefact {
+                path,
+                content: text.into_bytes(),
+                mode: 0o644,
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn one(os: Os, to: &str) -> anyhow::Result<Option<String>> {
+    let Some(mut config) = CloudConfig::new(os) else {
+        return Ok(None);
+    };
+    config
+        .set(&["docker", "graph"], to.into())
+        .map_err(anyhow::Error::msg)?;
+    Ok(Some(config.text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_named_below_the_systems_own_key() {
+        assert_eq!(
+            one(Os::RancherOs, "/mnt/docker").unwrap().unwrap(),
+            "#cloud-config\n\"rancher\": {\"docker\": {\"graph\": \"/mnt/docker\"}}\n"
+        );
+        assert!(
+            one(Os::BurmillaOs, "/mnt/docker")
+                .unwrap()
+                .unwrap()
+                .contains("burmilla")
+        );
+        assert_eq!(one(Os::Debian, "/mnt/docker").unwrap(), None);
+        assert!(one(Os::RancherOs, "/mnt/é").is_err());
+    }
+}
