@@ -19,12 +19,19 @@ secrets() {
   esac
 }
 
-# gluster: gluster-plan only plans; what it planned for this node is a script, which passes over what is already so
+# gluster NODE: gluster-plan only plans; what it planned for this node is a script, which passes over what is already so
 # and says of each step what it did.
 gluster() {
   code=0
   sh gluster-plan.sh 2>said >&2 || code=$?
   cat said >&2
+  if [ "$code" = 3 ]; then
+    # Its last line says why; nothing but plain text of it gets into JSON.
+    # shellcheck disable=SC1003 # a quote and a backslash
+    why=$(tail -n 1 said | tr -d '"\\' | tr -c '[:print:]\n' '?')
+    echo "{\"gluster_plan\": {\"ok\": false, \"nodes\": {}, \"findings\": [{\"id\": \"gluster-script-refused\",
+      \"severity\": \"error\", \"subject\": \"$1\", \"message\": \"$why\"}]}}"
+  fi
   [ "$code" = 0 ] || return "$code"
   changed=false
   ! grep ': ' said | grep -qv ': already so$' || changed=true
@@ -33,7 +40,7 @@ gluster() {
 
 case $1.${2:-} in
   plan.gluster-plan) echo '{"gluster_plan": {"ok": true, "nodes": {}, "findings": []}}' ;;
-  apply.gluster-plan) gluster ;;
+  apply.gluster-plan) gluster "$3" ;;
   plan.*)
     # Each tool reads what the one before it answered on this node; its own plan is made anew.
     [ -e now.json ] || cp document.json now.json

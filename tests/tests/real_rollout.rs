@@ -163,7 +163,7 @@ fn stopped_and_went_on(story: &Story) {
         "{said}"
     );
     assert!(
-        said.contains("go on with: scripts/rollout pi1 pi3 pi4"),
+        said.contains("go on with: scripts/rollout --tools pi-partition pi1 pi3 pi4"),
         "{said}"
     );
     let (out, said) = story.step("half-way", 1);
@@ -177,7 +177,10 @@ fn stopped_and_went_on(story: &Story) {
     let (out, said) = story.step("down", 1);
     assert!(out.contains("pi3          pi-partition   done"), "{out}");
     assert!(said.contains("pi4 failed"), "{said}");
-    assert!(said.contains("go on with: scripts/rollout pi4"), "{said}");
+    assert!(
+        said.contains("go on with: scripts/rollout --tools pi-partition pi4"),
+        "{said}"
+    );
     story.step("rest", 0);
 }
 

@@ -6,7 +6,7 @@
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::{require, tools};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn script(name: &str, folder: &Path, arguments: &[&str]) -> Outcome {
     Program::new("env")
@@ -197,6 +197,23 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
     assert_eq!(judged(seen(), acted(false), "answer").0, Some(10));
 }
 
+fn here(folder: &Path) -> String {
+    folder.display().to_string()
+}
+
+/// Unpacks a bundle as on a node, in a shell that is not bash; where to. A dry run's folder is taken away by `run clean`.
+fn unpacked(folder: &Path, node: &str) -> PathBuf {
+    let unpacked = Program::new("busybox")
+        .args(["sh"])
+        .args([folder.join(format!("{node}.bundle"))])
+        .args(["dry-run"])
+        .run()
+        .unwrap();
+    assert_eq!(unpacked.code, Some(0), "{}", unpacked.stderr);
+    let text = unpacked.text();
+    PathBuf::from(text.trim().strip_prefix("folder ").unwrap())
+}
+
 /// Packs what goes to a node; the names of the secrets in it, or why there is none.
 fn bundled(secrets: &[&str], node: &str) -> Result<Vec<String>, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -244,16 +261,7 @@ fn bundled(secrets: &[&str], node: &str) -> Result<Vec<String>, String> {
     if outcome.code != Some(0) {
         return Err(outcome.stderr);
     }
-    // As on a node, in a shell that is not bash; a dry run takes everything away again.
-    let unpacked = Program::new("busybox")
-        .args(["sh"])
-        .args([at.join(format!("{node}.bundle"))])
-        .args(["dry-run"])
-        .run()
-        .unwrap();
-    assert_eq!(unpacked.code, Some(0), "{}", unpacked.stderr);
-    let text = unpacked.text();
-    let on_node = Path::new(text.trim().strip_prefix("folder ").unwrap()).to_owned();
+    let on_node = unpacked(at, node);
     let document: Value =
         serde_json::from_slice(&std::fs::read(on_node.join("document.json")).unwrap()).unwrap();
     assert_eq!(
@@ -318,6 +326,36 @@ fn a_node_gets_its_own_secrets_and_no_others() {
         refused,
         "pi1: the secret file ../tokens/server leaves its folder\n"
     );
+}
+
+/// gluster-plan's part of a node is a script. Here it is another machine's, so it refuses before anything else.
+#[test]
+fn a_script_that_refuses_is_a_no_with_its_reason() {
+    if !require(&["jq", "busybox"]).unwrap() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let example = include_str!("../../cluster/example/cluster.json");
+    let document = example.replace("\"pi1\"", "\"no-such-machine\"");
+    std::fs::write(at.join("planned.json"), document).unwrap();
+    std::fs::write(at.join("tools"), "gluster-plan\n").unwrap();
+    std::fs::write(at.join("secrets"), here(at)).unwrap();
+    std::fs::write(at.join("programs.x86_64"), here(at)).unwrap();
+    let packed = script("bundle", at, &[&here(at), "no-such-machine", "x86_64"]);
+    assert_eq!(packed.code, Some(0), "{}", packed.stderr);
+    let on_node = unpacked(at, "no-such-machine");
+    let run = |words: &[&str]| Program::new(on_node.join("run")).args(words).run().unwrap();
+    let acted = run(&["apply", "gluster-plan", "no-such-machine"]);
+    run(&["clean", "dry-run"]);
+    assert_eq!(acted.code, Some(3), "{}", acted.stderr);
+    let finding = &acted.json().unwrap()["gluster_plan"]["findings"][0];
+    let message = finding["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("and the script is for no-such-machine"),
+        "{message}"
+    );
+    assert!(!on_node.exists());
 }
 
 #[test]
