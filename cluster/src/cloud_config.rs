@@ -126,6 +126,51 @@ impl CloudConfig {
         merge(list, Value::Array(vec![item])).map_err(|()| format!("{key}: no list"))
     }
 
+    /// Adds a fragment that was written by [`CloudConfig::text`]: objects are merged, lists appended to, so that several tools'
+    /// fragments add up.
+    ///
+    /// # Errors
+    /// It is of another form or system, holds what the system would not take, or contradicts what is there.
+    pub fn merge(&mut self, text: &str) -> Result<(), String> {
+        let lines = text
+            .strip_prefix(HEADER)
+            .ok_or_else(|| format!("expected {HEADER:?} as its first line"))?;
+        for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+            let wrong =
+                |_| format!("expected lines of the form \"key\": value as JSON, found {line:?}");
+            let object: serde_json::Map<String, Value> =
+                serde_json::from_str(&format!("{{{line}}}")).map_err(wrong)?;
+            for (key, value) in object {
+                self.add(&key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &str, value: Value) -> Result<(), String> {
+        let (key, value) = match (key, value) {
+            (key, Value::Object(own)) if key == self.root => {
+                for (name, value) in own {
+                    self.set(&[&name], value)?;
+                }
+                return Ok(());
+            }
+            ("mounts", Value::Array(entries)) => {
+                for entry in entries {
+                    let fields = serde_json::from_value(entry)
+                        .map_err(|error| format!("mounts: {error}"))?;
+                    self.mount(&four(fields)?)?;
+                }
+                return Ok(());
+            }
+            (key, value) if TOP.contains(&key) => (key, value),
+            (key, _) => return Err(format!("{key}: not a key of {}'s", self.root)),
+        };
+        check(key, &value)?;
+        let at = self.top.entry(key.to_owned()).or_insert(Value::Null);
+        merge(at, value).map_err(|()| format!("{key}: another value stands in its place"))
+    }
+
     /// The file: its header, and YAML in which every scalar stands between double quotes.
     pub fn text(&self) -> String {
         let mut text = HEADER.to_owned();
@@ -339,6 +384,30 @@ mod tests {
              \"runcmd\": [\"iw wlan0 set power_save off\"]\n"
         );
         assert!(CloudConfig::new(Os::Ubuntu).is_none());
+    }
+
+    #[test]
+    fn fragments_of_several_tools_become_one() {
+        let mut config = CloudConfig::new(Os::RancherOs).unwrap();
+        config.set(&["modules"], json!(["brcmfmac"])).unwrap();
+        config.run("true").unwrap();
+        let other = "#cloud-config\n\"mounts\": [[\"LABEL=docker\",\"/mnt/docker\",\"ext4\",\"noatime\"]]\n\"rancher\": {\"docker\":{\"graph\":\"/mnt/docker\"},\"modules\":[\"overlay\"]}\n\"runcmd\": [\"false\"]\n";
+        config.merge(other).unwrap();
+        config.merge(other).unwrap();
+        assert_eq!(
+            config.text(),
+            "#cloud-config\n\"mounts\": [[\"LABEL=docker\",\"/mnt/docker\",\"ext4\",\"noatime\"]]\n\"rancher\": {\"docker\":{\"graph\":\"/mnt/docker\"},\"modules\":[\"brcmfmac\",\"overlay\"]}\n\"runcmd\": [\"true\",\"false\"]\n"
+        );
+        for wrong in [
+            "\"hostname\": \"a\"\n",
+            "#cloud-config\nhostname: a\n",
+            "#cloud-config\n\"burmilla\": {}\n",
+            "#cloud-config\n\"users\": []\n",
+            "#cloud-config\n\"mounts\": [[\"a\"]]\n",
+            "#cloud-config\n\"rancher\": {\"docker\":{\"graph\":\"/other\"}}\n",
+        ] {
+            assert!(config.merge(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use nix::sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -159,6 +159,19 @@ impl Root {
     /// What the file system reports; `InvalidInput` where something other than a regular file is in the place.
     /// The former file is then still whole.
     pub fn write(&self, path: &Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
+        self.write_from(path, &mut &content[..], attributes)
+    }
+
+    /// The same with the content of a reader, for files larger than memory should hold.
+    ///
+    /// # Errors
+    /// As [`Root::write`], and what the reader reports.
+    pub fn write_from(
+        &self,
+        path: &Path,
+        content: &mut dyn Read,
+        attributes: Attributes,
+    ) -> io::Result<()> {
         let (folder, name) = self.final_place(path)?;
         let new = unused_name(&name);
         let flags =
@@ -286,9 +299,9 @@ fn kind_of(folder: &OwnedFd, name: &OsStr) -> io::Result<Kind> {
     )
 }
 
-fn fill(file: OwnedFd, content: &[u8], attributes: Attributes) -> io::Result<()> {
+fn fill(file: OwnedFd, content: &mut dyn Read, attributes: Attributes) -> io::Result<()> {
     let mut file = File::from(file);
-    file.write_all(content)?;
+    io::copy(content, &mut file)?;
     if let Some((user, group)) = attributes.owner {
         fchown(&file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
     }

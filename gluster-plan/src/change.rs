@@ -63,13 +63,13 @@ pub struct Planned {
 }
 
 impl Planned {
-    fn refuse(&mut self, id: &'static str, subject: &str, message: String, fix: &str) {
+    pub(crate) fn refuse(&mut self, id: &'static str, subject: &str, message: String, fix: &str) {
         self.findings
             .push(Finding::error(id, subject, message).fix(fix));
     }
 
     /// Looks at the volume as it then is: `out` is a stick that is away, `stale` are bricks that are not filled yet.
-    fn stage(&mut self, look: Look<'_>, after: Option<&str>, what: &str) {
+    pub(crate) fn stage(&mut self, look: Look<'_>, after: Option<&str>, what: &str) {
         let oracle = Oracle::new(look.volume, look.site, look.peers).stale(look.stale.to_vec());
         let out: Vec<Unit> = look.out.map(Unit::Stick).into_iter().collect();
         let nodes = oracle.units(Kind::Nodes);
@@ -102,12 +102,12 @@ impl Planned {
 }
 
 #[derive(Clone, Copy)]
-struct Look<'a> {
-    volume: &'a Volume,
-    site: &'a Site,
-    peers: &'a [usize],
-    stale: &'a [(usize, usize)],
-    out: Option<usize>,
+pub(crate) struct Look<'a> {
+    pub(crate) volume: &'a Volume,
+    pub(crate) site: &'a Site,
+    pub(crate) peers: &'a [usize],
+    pub(crate) stale: &'a [(usize, usize)],
+    pub(crate) out: Option<usize>,
 }
 
 /// How many further losses of these nodes, whichever they are, leave the volume at least so well off. A set falls by its
@@ -136,7 +136,11 @@ fn survives(oracle: &Oracle<'_>, nodes: &[Unit], out: &[Unit], least: State) -> 
 }
 
 /// The stick's place in a volume: set and brick.
-fn places(volume: &Volume, site: &Site, wanted: impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
+pub(crate) fn places(
+    volume: &Volume,
+    site: &Site,
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<(usize, usize)> {
     let _ = site;
     let sets = volume.sets.iter().enumerate();
     sets.flat_map(|(set, bricks)| {
@@ -150,115 +154,7 @@ fn places(volume: &Volume, site: &Site, wanted: impl Fn(usize) -> bool) -> Vec<(
     .collect()
 }
 
-/// Plans a replacement. The volumes are changed to what they are afterwards.
-pub fn replace(
-    site: &Site,
-    volumes: &mut [Volume],
-    peers: &[usize],
-    old: usize,
-    new: Option<usize>,
-) -> Planned {
-    let mut planned = Planned::default();
-    let affected: Vec<usize> = (0..volumes.len())
-        .filter(|index| !places(&volumes[*index], site, |stick| stick == old).is_empty())
-        .collect();
-    if affected.is_empty() {
-        let name = site.stick_name(old);
-        planned.refuse(
-            "gluster-not-a-brick",
-            &name,
-            format!("no volume has a brick on {name}"),
-            "name a stick that holds a brick",
-        );
-        return planned;
-    }
-    match new {
-        None => same_place(&mut planned, site, volumes, peers, &affected, old),
-        Some(new) => other_place(&mut planned, site, volumes, peers, &affected, (old, new)),
-    }
-    planned
-}
-
-/// A new stick where the dead one was: everything is done on that node.
-fn same_place(
-    planned: &mut Planned,
-    site: &Site,
-    volumes: &[Volume],
-    peers: &[usize],
-    affected: &[usize],
-    old: usize,
-) {
-    let stick = &site.sticks[old];
-    planned.home = Some(stick.node);
-    let of = |volume: &Volume| -> Vec<(String, String)> {
-        let bricks = volume.bricks().filter(|brick| brick.stick == old);
-        bricks
-            .map(|brick| (volume.brick_name(brick, site), brick.path.clone()))
-            .collect()
-    };
-    for index in affected {
-        let volume = &volumes[*index];
-        let look = Look {
-            volume,
-            site,
-            peers,
-            stale: &[],
-            out: Some(old),
-        };
-        planned.stage(look, None, "the stick is dead");
-        for (brick, _) in of(volume) {
-            planned.cluster.push(gluster::in_step(&volume.name, &brick));
-            planned
-                .cluster
-                .push(gluster::reset_start(&volume.name, &brick, &stick.mount));
-        }
-    }
-    let Some(device) = &stick.device else {
-        let name = site.stick_name(old);
-        planned.refuse(
-            "gluster-no-device",
-            &name,
-            "the document does not say which device the stick is".to_owned(),
-            "name it in nodes[].usb[].device",
-        );
-        return;
-    };
-    planned.cluster.push(unmount(&stick.name, &stick.mount));
-    planned
-        .cluster
-        .push(steps::make_filesystem(&stick.name, device, &stick.uuid));
-    planned
-        .cluster
-        .push(steps::mount(&stick.name, &stick.uuid, &stick.mount));
-    for index in affected {
-        let volume = &volumes[*index];
-        let stale = places(volume, site, |stick| stick == old);
-        for (brick, path) in of(volume) {
-            planned.cluster.push(folder(&volume.name, &path));
-            planned
-                .cluster
-                .push(gluster::reset_commit(&volume.name, &brick));
-        }
-        let id = format!("commit-{}", volume.name);
-        let look = Look {
-            volume,
-            site,
-            peers,
-            stale: &stale,
-            out: None,
-        };
-        planned.stage(look, Some(&id), "the new stick is there and not filled yet");
-        fill(planned, volume);
-        let look = Look { stale: &[], ..look };
-        planned.stage(
-            look,
-            Some(&format!("healed-{}", volume.name)),
-            "every brick holds a whole copy",
-        );
-    }
-}
-
-fn fill(planned: &mut Planned, volume: &Volume) {
+pub(crate) fn fill(planned: &mut Planned, volume: &Volume) {
     let bricks = volume.bricks().count();
     planned
         .cluster
@@ -268,103 +164,54 @@ fn fill(planned: &mut Planned, volume: &Volume) {
         .push(gluster::healed(&volume.name, bricks, HEAL_LIMIT_S));
 }
 
-/// Whatever was mounted there goes, unless it can still be written: then it is the new one.
-fn unmount(name: &str, target: &str) -> Step {
-    let fit = format!(
-        "findmnt -n --mountpoint \"$1\" >/dev/null || {{ echo fit; exit; }}; {}",
-        gluster::FIT
-    );
-    Step::new(
-        format!("unmount-{name}"),
-        "the dead stick's file system is still mounted; one that can be written stays",
-        steps::run(&["umount", "-l", target], 60),
-        steps::line(&["sh", "-c", &fit, "fit", target], "fit"),
-    )
-    .harmless()
-}
-
-fn folder(volume: &str, path: &str) -> Step {
-    Step::new(
-        format!("folder-{volume}"),
-        "the brick's folder; a reset, unlike a new volume, does not make it",
-        steps::run(&["mkdir", path], 10),
-        steps::line(&["stat", "-c", "%F", path], "directory"),
-    )
-    .undo(steps::run(&["rmdir", path], 10))
-}
-
-/// Bricks move to a stick of another place.
-fn other_place(
-    planned: &mut Planned,
-    site: &Site,
-    volumes: &mut [Volume],
-    peers: &[usize],
-    affected: &[usize],
-    (old, new): (usize, usize),
-) {
-    planned.nodes.push(site.sticks[new].node);
-    for index in affected {
-        let before = volumes[*index].clone();
-        let after = &mut volumes[*index];
-        let name = site.stick_name(new);
-        let moved = places(&before, site, |stick| stick == old);
-        for (set, place) in &moved {
-            let node = site.sticks[new].node;
-            let mut others = before.sets[*set]
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| at != place);
-            if others.any(|(_, brick)| site.sticks[brick.stick].node == node) {
-                planned.refuse(
-                    "gluster-same-node",
-                    &name,
-                    format!("{name} is on a node that has a brick of the same set: its loss would take two copies"),
-                    "choose a stick of another node",
-                );
-                return;
-            }
-            let brick = &mut after.sets[*set][*place];
-            let suffix = if brick.arbiter { "-arbiter" } else { "" };
-            brick.stick = new;
-            brick.path = format!("{}/{}{suffix}", site.sticks[new].mount, before.name);
+/// A brick on each node that joins; what speaks against one is a finding.
+fn new_bricks(planned: &mut Planned, site: &Site, volume: &Volume, nodes: &[usize]) -> Vec<Brick> {
+    let present = volume.nodes(site);
+    let mut new = Vec::new();
+    for node in nodes {
+        let name = &site.nodes[*node].name;
+        let stick = (0..site.sticks.len()).find(|stick| {
+            site.sticks[*stick].node == *node && site.sticks[*stick].device.is_some()
+        });
+        match stick {
+            _ if present.contains(node) => planned.refuse(
+                "gluster-same-node",
+                name,
+                format!("{name} holds a brick of {} already", volume.name),
+                "add a node that holds none",
+            ),
+            None => planned.refuse(
+                "gluster-too-few-bricks",
+                name,
+                format!("{name} has no stick for a brick"),
+                "give it one: nodes[].usb with use: brick",
+            ),
+            Some(stick) => new.push(Brick {
+                stick,
+                path: format!("{}/{}", site.sticks[stick].mount, volume.name),
+                arbiter: false,
+            }),
         }
-        let look = Look {
-            volume: &before,
-            site,
-            peers,
-            stale: &[],
-            out: Some(old),
-        };
-        planned.stage(look, None, "the stick is dead or taken out");
-        for (set, place) in &moved {
-            let from = before.brick_name(&before.sets[*set][*place], site);
-            let to = after.brick_name(&after.sets[*set][*place], site);
-            planned.cluster.push(gluster::in_step(&before.name, &from));
-            planned
-                .cluster
-                .push(gluster::replace(after, site, &from, &to));
-        }
-        let after = after.clone();
-        let look = Look {
-            volume: &after,
-            site,
-            peers,
-            stale: &moved,
-            out: None,
-        };
-        planned.stage(
-            look,
-            Some(&format!("replace-{}", after.name)),
-            "the new brick is there and not filled yet",
-        );
-        fill(planned, &after);
-        let look = Look { stale: &[], ..look };
-        planned.stage(
-            look,
-            Some(&format!("healed-{}", after.name)),
-            "every brick holds a whole copy",
-        );
     }
+    new
+}
+
+/// Gives a volume more copies, or more sets; `None` where the bricks make neither.
+fn enlarge(volume: &mut Volume, new: &[Brick], more_copies: bool) -> Option<bool> {
+    if volume.arbiter {
+        return None;
+    }
+    if volume.sets.len() == 1 && more_copies {
+        volume.replica += new.len();
+        volume.sets[0].extend(new.iter().cloned());
+        return Some(true);
+    }
+    let sets = new.chunks(volume.replica).map(<[Brick]>::to_vec);
+    if !new.len().is_multiple_of(volume.replica) {
+        return None;
+    }
+    volume.sets.extend(sets);
+    Some(false)
 }
 
 /// Plans bricks on nodes that join: more copies where a volume has one set, more sets where there are enough of them.
@@ -377,48 +224,20 @@ pub fn add(
 ) -> Planned {
     let mut planned = Planned::default();
     let before = volume.clone();
-    let mut new = Vec::new();
-    for node in nodes {
-        let stick = (0..site.sticks.len()).find(|stick| {
-            site.sticks[*stick].node == *node && site.sticks[*stick].device.is_some()
-        });
-        let Some(stick) = stick else {
-            let name = &site.nodes[*node].name;
-            planned.refuse(
-                "gluster-too-few-bricks",
-                name,
-                format!("{name} has no stick for a brick"),
-                "give it one: nodes[].usb with use: brick",
-            );
-            return planned;
-        };
-        new.push(Brick {
-            stick,
-            path: format!("{}/{}", site.sticks[stick].mount, volume.name),
-            arbiter: false,
-        });
-    }
-    let grows = !volume.arbiter && volume.sets.len() == 1 && more_copies;
-    if grows {
-        volume.replica += new.len();
-        volume.sets[0].extend(new.iter().cloned());
-    } else if !volume.arbiter && new.len().is_multiple_of(volume.replica) {
-        volume
-            .sets
-            .extend(new.chunks(volume.replica).map(<[Brick]>::to_vec));
-    } else {
-        planned.refuse(
-            "gluster-brick-count",
-            &volume.name,
-            format!(
-                "{} new bricks make no whole set of {}",
-                new.len(),
-                volume.replica
-            ),
-            "add as many nodes as a set has bricks",
-        );
+    let new = new_bricks(&mut planned, site, volume, nodes);
+    if !planned.findings.is_empty() {
         return planned;
     }
+    let Some(grows) = enlarge(volume, &new, more_copies) else {
+        let message = format!(
+            "{} new bricks make no whole set of {}",
+            new.len(),
+            volume.replica
+        );
+        let fix = "add as many nodes as a set has bricks";
+        planned.refuse("gluster-brick-count", &volume.name, message, fix);
+        return planned;
+    };
     planned.nodes = nodes.to_vec();
     let look = Look {
         volume: &before,

@@ -46,12 +46,7 @@ pub struct Luck {
 /// All choices for these sticks.
 pub fn compare(site: &Site, sticks: &[usize]) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
-    let mut nodes: Vec<usize> = sticks
-        .iter()
-        .map(|stick| site.sticks[*stick].node)
-        .collect();
-    nodes.sort_unstable();
-    nodes.dedup();
+    let nodes = site.nodes_of(sticks);
     for (replica, arbiter, quorum) in [
         (4, false, Quorum::Auto),
         (3, false, Quorum::Auto),

@@ -1,6 +1,6 @@
 //! Guaranteed losses and minimal cuts: exact for clusters of any size, because a set of bricks falls by its own few nodes.
 
-use crate::oracle::{Kind, Oracle, State, Unit};
+use crate::oracle::{Kind, Oracle, State, Unit, combinations};
 use crate::site::Site;
 use crate::volume::Volume;
 use std::collections::HashSet;
@@ -178,6 +178,9 @@ pub fn survived(
     units: &[Unit],
     losses: usize,
 ) -> Option<(usize, Vec<Vec<Unit>>)> {
+    if combinations(units.len(), losses) > 5000 {
+        return None;
+    }
     let mut all: Vec<Vec<Unit>> = vec![Vec::new()];
     for _ in 0..losses {
         let longer = all.iter().flat_map(|some| {
@@ -194,9 +197,6 @@ pub fn survived(
             })
         });
         all = longer.collect();
-        if all.len() > 5000 {
-            return None;
-        }
     }
     let tried = all.len();
     all.retain(|lost| oracle.state(lost) == State::Available);

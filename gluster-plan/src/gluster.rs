@@ -190,12 +190,20 @@ pub fn online(volume: &str, bricks: usize) -> Step {
     .harmless()
 }
 
-/// Waits until nothing is to be healed.
+/// Asks for healing until nothing is left: by itself Gluster looks only every ten minutes (cluster.heal-timeout).
+const HEAL: &str = r#"until [ "$(gluster volume heal "$1" info | grep -c '^Number of entries: 0 *$')" = "$2" ]; do
+  gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
+done"#;
+
+/// Heals until nothing is to be healed.
 pub fn healed(volume: &str, bricks: usize, limit_s: u64) -> Step {
     Step::new(
         format!("healed-{volume}"),
         "every brick holds a whole copy again",
-        Action::WaitFor { limit_s },
+        run(
+            &["sh", "-c", HEAL, "heal", volume, &bricks.to_string()],
+            limit_s,
+        ),
         heal_lines(volume, "Number of entries:", "Number of entries: 0", bricks),
     )
     .harmless()
@@ -213,13 +221,14 @@ pub fn heal_full(volume: &str, bricks: usize) -> Step {
 }
 
 /// Passes where all bricks but `except` are up and blame nobody but it: each file that one of them wants healed, all of
-/// them want healed. A brick that is behind does not know what it missed, and lists fewer.
+/// them want healed. A brick that is behind does not know what it missed, and lists fewer; so does one that was healed in
+/// the meantime. Where `except` is down it is no copy that could be taken away, and the lists do not matter.
 const IN_STEP: &str = r#"gluster volume heal "$1" info | awk -v except="$2" '
 /^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if (brick != except && $0 !~ /^Status: Connected/) bad = 1; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
 brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'"#;
+END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'"#;
 
 /// Waits until the other bricks of a volume all hold the newest version of everything.
 pub fn in_step(volume: &str, except: &str) -> Step {
@@ -326,24 +335,28 @@ pub fn add(after: &Volume, site: &Site, new: &[&Brick], more_copies: bool) -> St
     )
 }
 
+/// Passes where a rebalance ended on every node.
+const REBALANCED: &str = r#"gluster volume rebalance "$1" status | awk '
+/in progress/ { busy = 1 }
+/completed/ { done = 1 }
+END { if (done && !busy) print "done" }'"#;
+
 /// Moves files to sets that were added.
 pub fn rebalance(volume: &str) -> [Step; 2] {
-    let status = |text: &str| Check::Output {
-        argv: argv(&["gluster", "volume", "rebalance", volume, "status"]),
-        text: text.to_owned(),
-    };
     let start = Step::new(
         format!("rebalance-{volume}"),
         "files move to the new set; until then it only takes new ones",
         gluster(&["volume", "rebalance", volume, "start"], 120),
-        status("Rebalanced-files"),
+        Check::Output {
+            argv: argv(&["gluster", "volume", "rebalance", volume, "status"]),
+            text: "Rebalanced-files".to_owned(),
+        },
     );
-    let wait = Action::WaitFor { limit_s: 86_400 };
     let done = Step::new(
         format!("rebalanced-{volume}"),
         "all files are where they belong",
-        wait,
-        status("completed"),
+        Action::WaitFor { limit_s: 86_400 },
+        line(&["sh", "-c", REBALANCED, "rebalanced", volume], "done"),
     );
     [start, done.harmless()]
 }

@@ -182,7 +182,6 @@ impl<'a> Oracle<'a> {
 
     /// The states after every combination of `units`, or, where there are too many, of up to as many as can be tried.
     pub fn count(&self, units: &[Unit]) -> Counts {
-        let table = Table::new(self, units);
         let cost = self.volume.sets.len().max(1);
         let whole = units.len() <= 20;
         let most = if whole {
@@ -198,6 +197,11 @@ impl<'a> Oracle<'a> {
             up_to_losses: most,
             ..Counts::default()
         };
+        if most == 0 {
+            counts.add(0, self.state(&[]));
+            return counts;
+        }
+        let table = Table::new(self, units);
         walk(self, &table, 0, most, Lost::default(), &mut counts);
         counts
     }
@@ -253,7 +257,7 @@ impl Counts {
 }
 
 /// `n` things, none to `k` of them.
-fn combinations(n: usize, k: usize) -> u128 {
+pub fn combinations(n: usize, k: usize) -> u128 {
     let mut row: u128 = 1;
     let mut sum: u128 = 1;
     for taken in 0..k.min(n) {

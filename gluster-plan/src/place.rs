@@ -3,7 +3,8 @@
 use crate::site::Site;
 use crate::size::Xfs;
 use crate::volume::{Brick, Volume};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bricks for a volume.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub fn place(site: &Site, sticks: &[usize], data: usize, arbiter: bool) -> Place
     // Brick 1 of set 1 is the volume's first word; sets whose first brick stays longest come first.
     placement.sets.sort_by_key(|set| {
         let node = set.first().map(|stick| site.sticks[*stick].node);
-        node.map(|node| (std::cmp::Reverse(site.nodes[node].stays), node))
+        node.map(|node| (Reverse(site.nodes[node].stays), node))
     });
     placement
 }
@@ -49,11 +50,7 @@ fn best(site: &Site, sticks: &[usize], data: usize) -> Placement {
             .map(|set| together(site, set))
             .max()
             .unwrap_or(0);
-        (
-            std::cmp::Reverse(together),
-            placement.sets.len(),
-            placement.held,
-        )
+        (Reverse(together), placement.sets.len(), placement.held)
     };
     let one_domain = site.domains.len() < 2;
     let full_holds_more = (full.sets.len(), full.held) > (spread.sets.len(), spread.held);
@@ -75,42 +72,124 @@ pub fn together(site: &Site, set: &[usize]) -> usize {
     domains.into_values().max().unwrap_or(0)
 }
 
-/// A node's sticks that are free, the largest last.
+/// Nodes with free sticks, in groups that a set is spread over; in each the fullest nodes first.
+#[derive(Default)]
 struct Free {
-    node: usize,
-    domain: Option<usize>,
-    sticks: Vec<usize>,
+    spread: bool,
+    /// Each node's free sticks, the largest last.
+    sticks: BTreeMap<usize, Vec<usize>>,
+    /// The nodes of each group, by how many sticks they have.
+    groups: BTreeMap<usize, BTreeSet<(Reverse<usize>, usize)>>,
+    /// The first of each group.
+    heads: BTreeSet<(Reverse<usize>, usize, usize)>,
+    /// How many nodes have a stick.
+    open: usize,
+}
+
+impl Free {
+    /// Without spreading all nodes are one group; a node without a known domain is one that nobody shares.
+    fn group(&self, site: &Site, node: usize) -> usize {
+        match site.nodes[node].domain {
+            _ if !self.spread => 0,
+            Some(domain) => domain,
+            None => usize::MAX - node,
+        }
+    }
+
+    /// Changes a group and keeps its head.
+    fn change<T>(
+        &mut self,
+        group: usize,
+        change: impl FnOnce(&mut BTreeSet<(Reverse<usize>, usize)>) -> T,
+    ) -> T {
+        let nodes = self.groups.entry(group).or_default();
+        if let Some((count, node)) = nodes.first() {
+            self.heads.remove(&(*count, *node, group));
+        }
+        let result = change(nodes);
+        if let Some((count, node)) = nodes.first() {
+            self.heads.insert((*count, *node, group));
+        }
+        result
+    }
+
+    /// A node is open with the sticks that it has.
+    fn open(&mut self, site: &Site, node: usize) {
+        let count = self.sticks.get(&node).map_or(0, Vec::len);
+        if count > 0 {
+            let group = self.group(site, node);
+            self.change(group, |nodes| nodes.insert((Reverse(count), node)));
+            self.open += 1;
+        }
+    }
+
+    fn close(&mut self, site: &Site, node: usize) {
+        let count = self.sticks.get(&node).map_or(0, Vec::len);
+        let group = self.group(site, node);
+        if self.change(group, |nodes| nodes.remove(&(Reverse(count), node))) {
+            self.open -= 1;
+        }
+    }
+
+    fn add(&mut self, site: &Site, stick: usize) {
+        let node = site.sticks[stick].node;
+        self.close(site, node);
+        self.sticks.entry(node).or_default().insert(0, stick);
+        self.open(site, node);
+    }
+
+    /// One set of the fullest nodes, or none where too few have a stick: each brick goes to the group that has the fewest
+    /// of the set.
+    fn one_set(&mut self, site: &Site, data: usize) -> Option<Vec<usize>> {
+        if self.open < data || data == 0 {
+            return None;
+        }
+        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut nodes = Vec::with_capacity(data);
+        for _ in 0..data {
+            let mut best: Option<(usize, usize, usize)> = None;
+            for (_, node, group) in &self.heads {
+                let load = taken.get(group).copied().unwrap_or(0);
+                if best.is_none_or(|(least, _, _)| load < least) {
+                    best = Some((load, *node, *group));
+                }
+                if load == 0 {
+                    break;
+                }
+            }
+            let (_, node, group) = best?;
+            self.close(site, node);
+            *taken.entry(group).or_default() += 1;
+            nodes.push(node);
+        }
+        let mut set = Vec::with_capacity(data);
+        for node in nodes {
+            set.extend(self.sticks.get_mut(&node).and_then(Vec::pop));
+            self.open(site, node);
+        }
+        Some(set)
+    }
 }
 
 /// Makes sets of the largest sticks while there are enough nodes with one, then of the next smaller ones, and so on.
 fn greedy(site: &Site, sticks: &[usize], data: usize, spread: bool) -> Placement {
-    let mut sizes: Vec<u64> = sticks.iter().map(|stick| size(site, *stick)).collect();
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    sizes.dedup();
     let mut by_size: Vec<usize> = sticks.to_vec();
-    by_size.sort_by_key(|stick| (std::cmp::Reverse(size(site, *stick)), *stick));
-    let mut next = by_size.into_iter().peekable();
-    let mut free: Vec<Free> = Vec::new();
-    let mut at_node: BTreeMap<usize, usize> = BTreeMap::new();
+    by_size.sort_by_key(|stick| (Reverse(size(site, *stick)), *stick));
+    let mut free = Free {
+        spread,
+        ..Free::default()
+    };
     let mut sets = Vec::new();
-    for least in sizes {
-        while let Some(stick) = next.next_if(|stick| size(site, *stick) >= least) {
-            let node = site.sticks[stick].node;
-            let at = *at_node.entry(node).or_insert_with(|| {
-                free.push(Free {
-                    node,
-                    domain: site.nodes[node].domain,
-                    sticks: Vec::new(),
-                });
-                free.len() - 1
-            });
-            free[at].sticks.insert(0, stick);
-        }
-        while let Some(set) = one_set(&mut free, data, spread) {
-            sets.push(set);
+    for (index, stick) in by_size.iter().enumerate() {
+        free.add(site, *stick);
+        let next = by_size.get(index + 1).map(|next| size(site, *next));
+        if next != Some(size(site, *stick)) {
+            while let Some(set) = free.one_set(site, data) {
+                sets.push(set);
+            }
         }
     }
-    let spare: Vec<usize> = free.into_iter().flat_map(|free| free.sticks).collect();
+    let spare: Vec<usize> = free.sticks.into_values().flatten().collect();
     let known = sticks
         .iter()
         .all(|stick| site.sticks[*stick].xfs().is_some());
@@ -136,48 +215,10 @@ fn size(site: &Site, stick: usize) -> u64 {
     site.sticks[stick].xfs().map_or(0, Xfs::usable)
 }
 
-/// One set of the fullest nodes, or none where too few have a stick. With `spread`, each brick goes to the domain that
-/// has the fewest of the set.
-fn one_set(free: &mut [Free], data: usize, spread: bool) -> Option<Vec<usize>> {
-    let mut open: Vec<usize> = (0..free.len())
-        .filter(|at| !free[*at].sticks.is_empty())
-        .collect();
-    if open.len() < data || data == 0 {
-        return None;
-    }
-    open.sort_by_key(|at| (std::cmp::Reverse(free[*at].sticks.len()), free[*at].node));
-    let mut chosen: Vec<usize> = Vec::with_capacity(data);
-    if spread {
-        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
-        for _ in 0..data {
-            // A node without a known domain is taken as one that nobody shares.
-            let load = |at: &usize| {
-                free[*at]
-                    .domain
-                    .and_then(|domain| taken.get(&domain).copied())
-                    .unwrap_or(0)
-            };
-            let at = open
-                .iter()
-                .enumerate()
-                .min_by_key(|(rank, at)| (load(at), *rank))
-                .map(|(rank, _)| rank)?;
-            let at = open.remove(at);
-            if let Some(domain) = free[at].domain {
-                *taken.entry(domain).or_default() += 1;
-            }
-            chosen.push(at);
-        }
-    } else {
-        chosen.extend(&open[..data]);
-    }
-    chosen.iter().map(|at| free[*at].sticks.pop()).collect()
-}
-
 /// No placement holds more: of the sticks of at least `s` bytes, at most so many sets can be made, for every `s`.
 fn bound(site: &Site, sticks: &[usize], data: usize) -> u64 {
     let mut by_size: Vec<usize> = sticks.to_vec();
-    by_size.sort_by_key(|stick| std::cmp::Reverse(size(site, *stick)));
+    by_size.sort_by_key(|stick| Reverse(size(site, *stick)));
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     let mut total = 0;
     for (index, stick) in by_size.iter().enumerate() {
@@ -248,7 +289,7 @@ fn order(site: &Site, set: &mut [usize], arbiter: bool) {
     };
     set[..data].sort_by_key(|stick| {
         let node = site.sticks[*stick].node;
-        (std::cmp::Reverse(site.nodes[node].stays), node, *stick)
+        (Reverse(site.nodes[node].stays), node, *stick)
     });
 }
 

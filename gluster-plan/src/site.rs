@@ -184,6 +184,15 @@ impl Site {
         })
     }
 
+    /// The nodes of these sticks, each once.
+    pub fn nodes_of(&self, sticks: &[usize]) -> Vec<usize> {
+        let nodes = sticks.iter().map(|stick| self.sticks[*stick].node);
+        let mut nodes: Vec<usize> = nodes.collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
     /// `pi1:sda`
     pub fn stick_name(&self, stick: usize) -> String {
         let stick = &self.sticks[stick];

@@ -2,51 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use cluster_tests::program::{Outcome, Program};
+mod common;
+
+use cluster_tests::program::Program;
+use common::{run, volume, with};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-fn run(arguments: &[&str], input: &Value) -> Outcome {
-    let program = Program::new(env!("CARGO_BIN_EXE_gluster-plan"));
-    program
-        .args(arguments)
-        .input(input.to_string())
-        .run()
-        .unwrap()
-}
-
 fn example() -> Value {
     serde_json::from_str(cluster::EXAMPLE).unwrap()
-}
-
-/// The reference cluster with values set; `null` takes one away.
-fn with(changes: &[(&str, Value)]) -> Value {
-    let mut document = example();
-    for (pointer, value) in changes {
-        let (parent, field) = pointer.rsplit_once('/').unwrap();
-        let parent = document
-            .pointer_mut(parent)
-            .unwrap()
-            .as_object_mut()
-            .unwrap();
-        match value {
-            Value::Null => drop(parent.remove(field)),
-            value => drop(parent.insert(field.to_owned(), value.clone())),
-        }
-    }
-    document
-}
-
-fn volume(fields: Value) -> Value {
-    let mut all = json!({"name": "gv0"});
-    all.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
-    with(&[
-        ("/storage/volumes", json!([all])),
-        ("/storage/heketi", Value::Null),
-    ])
 }
 
 fn answer(arguments: &[&str], input: &Value) -> Value {
@@ -539,6 +504,58 @@ fn what_is_there_is_not_done_again() {
     );
 }
 
+/// Names that a shell, XML and fstab would take apart.
+#[test]
+fn hostile_names_stay_what_they_are() {
+    let mount = "/mnt/a 'b' $(c)\\&<d>\"";
+    let device = "/dev/disk/by-id/x'&<\"y $(z)";
+    let document = with(&[
+        ("/storage/volumes/0/mount", json!(mount)),
+        ("/storage/volumes/0/provisioner", json!("local-path")),
+        ("/nodes/0/usb/0/device", json!(device)),
+        ("/nodes/0/os", json!("debian")),
+    ]);
+    let svg = run(&["-f", "svg"], &document).text();
+    let picture = roxmltree::Document::parse(&svg).unwrap();
+    let texts: Vec<&str> = picture
+        .descendants()
+        .filter_map(|node| node.text())
+        .collect();
+    assert!(texts.iter().any(|text| text.contains(mount)), "{texts:?}");
+    assert!(texts.contains(&"Gluster volumes of cloud-at-home"));
+    for arguments in [&["-f", "sh"][..], &["-f", "sh", "--node", "pi1"]] {
+        let text = run(arguments, &document).text();
+        let check = Program::new("sh").args(["-n"]).input(text).run().unwrap();
+        assert_eq!(check.code, Some(0), "{}", check.stderr);
+    }
+    let steps = answer(&[], &document)["steps"].clone();
+    let lines = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["node"] == "pi1");
+    let fstab: Vec<&str> = lines
+        .filter(|step| step["action"]["path"] == "/etc/fstab")
+        .map(|step| step["action"]["line"].as_str().unwrap())
+        .collect();
+    assert!(
+        fstab.iter().all(|line| line.split(' ').count() == 6),
+        "{fstab:?}"
+    );
+    // What the helper pod runs reads its own words back: the volume is not mounted here.
+    let yaml = run(&["-f", "k8s"], &document).text();
+    let setup = yaml
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("\"setup\": "))
+        .unwrap();
+    let setup: String = serde_json::from_str(setup).unwrap();
+    let refused = Program::new("sh").args(["-c", &setup]).run().unwrap();
+    assert_eq!(
+        (refused.code, refused.stderr.as_str()),
+        (Some(1), "the volume is not mounted here\n")
+    );
+}
+
 #[test]
 fn files_are_what_they_were() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -573,4 +590,17 @@ fn files_are_what_they_were() {
             "{name} is not what it was; GOLDEN=1 writes it anew"
         );
     }
+}
+
+#[test]
+fn a_node_joins_once() {
+    let files = [golden("info.xml"), golden("pool.xml")].map(|path| format!("--observed={path}"));
+    let joined = answer(&[&files[0], &files[1], "--add", "pi4"], &lab(4));
+    assert_eq!(joined["findings"][0]["id"], "gluster-same-node");
+    assert_eq!(
+        joined["steps"].as_array().unwrap().len(),
+        0,
+        "{}",
+        joined["steps"]
+    );
 }

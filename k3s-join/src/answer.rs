@@ -1,6 +1,7 @@
 //! The tool's key in the document.
 
 use crate::ca::CaAnswer;
+use crate::here::Report;
 use crate::platform::KernelCommandLine;
 use crate::remove::Removal;
 use cluster::inventory::{Os, Role};
@@ -34,6 +35,9 @@ pub struct Answer {
     /// How a node leaves (`--remove`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removal: Option<Removal>,
+    /// What a run on a node found (`--check`, `--rehearse`, `--apply`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub here: Option<Report>,
 }
 
 /// What the number of servers means.

@@ -2,6 +2,7 @@
 
 use crate::Mode;
 use crate::answer::Answer;
+use crate::here::Here;
 use crate::render::{ansible, files, k3sup, ports, remove, sh, text};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -25,18 +26,14 @@ pub struct Cli {
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: Format,
-    /// The artefacts of this node only
-    #[arg(long, value_name = "NAME")]
-    pub(crate) node: Option<Label>,
     /// Make the cluster's certificate authorities and an administrator's kubeconfig in this new folder
     #[arg(long, value_name = "DIR")]
     pub(crate) make_ca: Option<PathBuf>,
-    /// Where the kubeconfig finds the cluster [default: the first server]
-    #[arg(long, value_name = "URL", requires = "make_ca", value_parser = url)]
-    pub(crate) server: Option<String>,
     /// Say how this node leaves the cluster
     #[arg(long, value_name = "NODE", conflicts_with = "make_ca")]
     pub(crate) remove: Option<Label>,
+    #[command(flatten)]
+    pub(crate) here: Here,
     /// The local networks, once the document was read.
     #[arg(skip)]
     lans: OnceCell<Vec<IpNet>>,
@@ -65,13 +62,13 @@ pub enum Format {
 }
 
 /// A server's URL. K3s takes no other scheme.
-fn url(text: &str) -> Result<String, String> {
+fn url(text: &str) -> Result<(), &'static str> {
     let host = text.strip_prefix("https://").unwrap_or_default();
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     if host.is_empty() || !host.chars().all(good) {
-        return Err("expected a URL such as https://192.168.11.11:6443".to_owned());
+        return Err("expected a URL such as https://192.168.11.11:6443");
     }
-    Ok(text.to_owned())
+    Ok(())
 }
 
 impl Cli {
@@ -80,14 +77,34 @@ impl Cli {
         match (&self.make_ca, &self.remove) {
             (Some(folder), _) => Mode::MakeCa(folder.clone()),
             (None, Some(node)) => Mode::Remove(node.clone()),
+            (None, None) if self.here.asked() => Mode::Here,
             (None, None) => Mode::Plan,
         }
     }
 
+    /// Whether the document has the node, or there is none to have it.
+    fn knows(&self, inventory: &Inventory, node: &Label) -> bool {
+        let without = inventory.nodes.is_empty() && self.mode() == Mode::Here;
+        without || inventory.nodes.iter().any(|known| known.name == *node)
+    }
+
     /// Refuses a node that the document does not have, and a mode that has no such artefact.
     fn check(&self, inventory: &Inventory) -> anyhow::Result<()> {
-        let problem = match (&self.node, self.mode(), self.format) {
-            (Some(node), ..) if !inventory.nodes.iter().any(|known| known.name == *node) => {
+        if let (Mode::MakeCa(_), Some(Err(problem))) =
+            (self.mode(), self.here.server.as_deref().map(url))
+        {
+            return Err(Usage::new(format!("--server: {problem}")))
+                .context("reading the arguments");
+        }
+        let problem = match (&self.here.node.node, self.mode(), self.format) {
+            (_, Mode::Plan | Mode::Remove(_), _) if self.here.stray().is_some() => format!(
+                "{} goes with --check, --rehearse or --apply; a document says it in `k3s` and `nodes`",
+                self.here.stray().unwrap_or_default()
+            ),
+            (_, Mode::Here, format) if !matches!(format, Format::Json | Format::Text) => {
+                "--check, --rehearse and --apply have the formats json and text".to_owned()
+            }
+            (Some(node), ..) if !self.knows(inventory, node) => {
                 let known: Vec<&str> = inventory
                     .nodes
                     .iter()
@@ -130,6 +147,18 @@ const EXAMPLES: &str = "\
 
   How a node leaves, in the order that keeps the quorum
     k3s-join --remove pi3 -f text cluster.json
+
+  On a node, or on its mounted card: what would keep it from joining
+    sudo k3s-join --check -f text cluster.json
+    k3s-join --check -n --sysroot /media/rootfs -f text
+
+  How joining would go; nothing is registered
+    k3s-join --rehearse -n --server https://192.168.11.11:6443 \\
+      --token-file k3s.token -f text
+
+  Join, or say within five minutes why not; and leave again
+    sudo k3s-join --apply --run-installer install.sh cluster.json
+    sudo k3s-join --leave --apply cluster.json
 
 Operating systems:
   raspios, ubuntu, debian  files, script, installer or airgap; not yet tried
@@ -177,12 +206,12 @@ impl Tool for Cli {
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(text::text(verdict, self.node.as_ref()))
+        Ok(text::text(verdict, self.here.node.node.as_ref()))
     }
 
     fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
         let answer = &verdict.answer;
-        let node = self.node.as_ref();
+        let node = self.here.node.node.as_ref();
         let one = |path: &str, content: String| {
             vec![Artefact {
                 path: PathBuf::from(path),

@@ -3,16 +3,25 @@
 //! The document's sections become one [`request`]; [`roles`] says who is a server; [`plan`] turns that into what each node
 //! gets, [`refuse`] names what speaks against it, and each of the [`render`]ings writes it down. All of that is pure. What
 //! acts is [`ca`], which makes the certificate authorities, and [`secrets`], which reads the secret files.
+//!
+//! On a node, or on its card, [`observe`] reads what it is and [`check`] judges it, [`rehearse`] goes the way to a server as
+//! far as nothing is changed by it, and [`apply`] makes the node what is planned; [`here`] joins these.
 
 pub mod answer;
+pub mod apply;
 pub mod ca;
+pub mod check;
 pub mod cli;
+pub mod here;
 pub mod k3sup;
+pub mod kernel_line;
 pub mod keys;
+pub mod observe;
 pub mod plan;
 pub mod platform;
 pub mod ports;
 pub mod refuse;
+pub mod rehearse;
 pub mod remove;
 pub mod render;
 pub mod request;
@@ -44,6 +53,8 @@ pub enum Mode {
     MakeCa(PathBuf),
     /// Say how this node leaves.
     Remove(Label),
+    /// Look at a node, rehearse joining, or act on it.
+    Here,
 }
 
 /// The answer and what was noticed.
@@ -60,7 +71,33 @@ pub fn answer(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Findi
         Mode::Plan => Ok(plan::plan(&request)),
         Mode::MakeCa(folder) => make_ca(cli, request, &folder),
         Mode::Remove(node) => remove(&request, &node),
+        Mode::Here => on_node(cli, &request, input),
     }
+}
+
+/// What a node is, how joining would go, or what was done there, beside what is planned for it.
+fn on_node(
+    cli: &Cli,
+    request: &Request,
+    input: &Input<'_>,
+) -> anyhow::Result<(Answer, Vec<Finding>)> {
+    let (mut answer, mut findings) = match request.nodes() {
+        [] => (Answer::default(), Vec::new()),
+        _ => plan::plan(request),
+    };
+    // Advice about the cluster has its place in the plan.
+    findings.retain(|finding| finding.severity != Severity::Info);
+    let given: Option<serde_json::Value> = input
+        .document
+        .answer("k3s_join")
+        .context("reading the document")?;
+    let blocked = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let (report, more) = here::run(cli, request, &answer, given.as_ref(), blocked)?;
+    findings.extend(more);
+    answer.here = Some(report);
+    Ok((answer, findings))
 }
 
 /// Makes the certificate authorities, and plans with them.
@@ -69,7 +106,7 @@ fn make_ca(
     mut request: Request,
     folder: &Path,
 ) -> anyhow::Result<(Answer, Vec<Finding>)> {
-    let server = match &cli.server {
+    let server = match &cli.here.server {
         Some(server) => server.clone(),
         None => Shared::new(&request)
             .url

@@ -125,11 +125,23 @@ fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
         steps.extend(out_of_etcd(name));
     }
     let secret = format!("{name}.node-password.k3s");
+    let leave: &[&str] = match etcd {
+        // What its etcd held, the others hold.
+        true => &[
+            "k3s-join",
+            "-n",
+            "--leave",
+            "--discard",
+            "datastore",
+            "--apply",
+        ],
+        false => &["k3s-join", "-n", "--leave", "--apply"],
+    };
     steps.extend([
         step(
             "leave",
             "node",
-            &["k3s-join", "-n", "--leave", "--apply"],
+            leave,
             "K3s stops and goes from the node; where the node is dead, leave this step out",
         ),
         step(

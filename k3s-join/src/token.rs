@@ -94,7 +94,7 @@ pub fn faults(which: Which, path: &str, secret: &Secret) -> Vec<Finding> {
 }
 
 /// `[a-z0-9]{6}\.[a-z0-9]{16}`.
-fn is_bootstrap(bytes: &[u8]) -> bool {
+pub fn is_bootstrap(bytes: &[u8]) -> bool {
     let part = |part: &[u8]| {
         part.iter()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())

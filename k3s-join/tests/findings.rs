@@ -363,7 +363,7 @@ fn ids_in(folder: &std::path::Path, found: &mut BTreeSet<String>) {
             let name = part
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            if name && !["k3s-join", "k3s-arm64"].contains(&part) {
+            if name && !["k3s-join", "k3s-arm64", "k3s-server", "k3s-agent"].contains(&part) {
                 found.insert(part.to_owned());
             }
         }

@@ -192,6 +192,9 @@ impl<'a> Acting<'a> {
                 self.is_ours(path)?;
                 self.disk.delete_partition(*number)
             }
+            KernelCall::RadioUnblock
+            | KernelCall::RadioCountry { .. }
+            | KernelCall::RadioPowerSave { .. } => bail!("a disk has no radio"),
         }
     }
 

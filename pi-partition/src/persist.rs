@@ -13,6 +13,8 @@ pub struct Lasting<'a> {
     pub number: u32,
     /// The file system's UUID.
     pub uuid: &'a str,
+    /// Its label.
+    pub label: Option<&'a str>,
     /// Its type.
     pub filesystem: Filesystem,
     /// The mount point.
@@ -191,7 +193,11 @@ fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> 
         return Ok(Vec::new());
     };
     if let Some(other) = present.iter().find(|entry| entry[1] == mount.target) {
-        if other[0] == source {
+        // By its label it stands in a configuration that was planned before there was a UUID.
+        let by_label = mount
+            .label
+            .is_some_and(|label| other[0] == format!("LABEL={label}"));
+        if other[0] == source || by_label {
             return Ok(Vec::new());
         }
         return Err(taken(mount.target, "RancherOS' mounts", &other.join(" ")));

@@ -441,6 +441,7 @@ impl Steps<'_> {
         let mount = Lasting {
             number: placed.number,
             uuid: &uuid,
+            label: wish.label.as_deref(),
             filesystem: wish.filesystem,
             target,
         };

@@ -21,4 +21,13 @@ PY
   memory "k3s-join, 1000 nodes, peak memory" $((6 * $(stat -c %s "${work:?}/planned.json"))) \
     "${work:?}/nodes.json" k3s-join
   rm "${work:?}/nodes.json" "${work:?}/planned.json"
+
+  # No peer looks at as much; `k3s check-config` comes with K3s itself.
+  hyperfine -N --warmup 3 --runs 20 --ignore-failure --style none --export-json "$work/time.json" \
+    "k3s-join -n --check --only" >/dev/null 2>&1
+  local time
+  time=$(jq -r '.results[0].median' "$work/time.json")
+  row "k3s-join, --check of this machine" "$(seconds "$time")" "" \
+    "$(awk -v a="$time" 'BEGIN { printf "%.2f", a / 0.1 }')" "at most 100 ms"
+  memory "k3s-join, --check of this machine, peak memory" 10000000 /dev/null k3s-join -n --check --only
 }

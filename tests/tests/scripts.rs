@@ -114,6 +114,81 @@ fn secrets_are_made_once_for_their_owner_and_go_into_each_nodes_folder() {
 }
 
 #[test]
+fn three_copies_come_with_heketis_topology_and_four_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let topology = folder.path().join("out/heketi/topology.json");
+    let three = EXAMPLE.replace("\"replica\": 4", "\"replica\": 3");
+    assert_ne!(three, EXAMPLE);
+    std::fs::write(folder.path().join("three.json"), three).unwrap();
+    for (input, there) in [("three.json", true), ("", false)] {
+        let command = format!("$TOP/scripts/plan-cluster {input}");
+        let outcome = bash(folder.path(), &command);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_eq!(topology.is_file(), there, "{}", outcome.text());
+        for path in [
+            "gluster/gluster.sh",
+            "kubernetes/gluster.yaml",
+            "nodes/pi1/gluster.sh",
+        ] {
+            assert!(folder.path().join("out").join(path).is_file(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_rancheros_node_gets_one_configuration_of_all_tools_and_others_their_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join("out").join(name);
+    let mode = |name: &str| at(name).metadata().unwrap().permissions().mode() & 0o777;
+    let outcome = bash(
+        folder.path(),
+        "$TOP/scripts/plan-cluster && cp out/secrets/wifi.psk kept && $TOP/scripts/plan-cluster >/dev/null && cmp kept out/secrets/wifi.psk",
+    );
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let config = std::fs::read_to_string(at("nodes/pi1/cloud-config.yml")).unwrap();
+    for words in [
+        "\"LABEL=docker\",\"/mnt/docker\",\"ext4\",\"noatime\"",
+        "\"wifi_network\":\"wlan0\"",
+        "psk=",
+    ] {
+        assert!(config.contains(words), "{words} is not in {config}");
+    }
+    assert_eq!(
+        (mode("nodes/pi1/cloud-config.yml"), mode("secrets/wifi.psk")),
+        (0o600, 0o600)
+    );
+    let psk = std::fs::read_to_string(at("secrets/wifi.psk")).unwrap();
+    let text = bash(
+        folder.path(),
+        "cat out/planned.json out/summary.txt out/nodes/*/pi-wifi.txt",
+    )
+    .text();
+    assert!(!text.contains(psk.trim()), "the secret is in the open");
+
+    let others = EXAMPLE.replace("\"os\": \"rancheros\"", "\"os\": \"raspios\"");
+    std::fs::write(folder.path().join("c.json"), others).unwrap();
+    let outcome = bash(folder.path(), "$TOP/scripts/plan-cluster c.json");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .text()
+            .contains("the secret file ./wifi.psk is not there yet"),
+        "{}",
+        outcome.text()
+    );
+    assert!(at("nodes/pi1/pi-wifi.sh").is_file() && !at("nodes/pi1/wifi").exists());
+    let outcome = bash(
+        folder.path(),
+        "cp kept wifi.psk && $TOP/scripts/plan-cluster c.json",
+    );
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let file =
+        "nodes/pi1/wifi/etc/NetworkManager/system-connections/pi-wifi-cloud-at-home.nmconnection";
+    assert_eq!(mode(file), 0o600);
+}
+
+#[test]
 fn planning_again_keeps_what_is_not_ours_and_takes_away_what_is_old() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join("plan").join(name);

@@ -55,9 +55,11 @@ pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     write(None, false, |out| out.write_all(bytes))
 }
 
-/// Writes the files of an artefact format: one of them plainly, several into the folder `target`.
+/// Writes the files of an artefact format: one of them plainly, several into the folder `target`. Where that is a folder
+/// already, one goes into it as well.
 pub(super) fn write_artefacts(target: Option<&Path>, artefacts: &[Artefact]) -> anyhow::Result<()> {
-    if let [only] = artefacts {
+    let folder = target.is_some_and(Path::is_dir);
+    if let ([only], false) = (artefacts, folder) {
         let secret = only.mode & 0o077 == 0;
         return write(target, secret, |out| out.write_all(&only.content));
     }

@@ -95,7 +95,8 @@ pub struct WifiNetwork {
 
 /// How a network is secured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum Security {
     /// WPA2 with a pre-shared key.
     #[default]
@@ -104,6 +105,27 @@ pub enum Security {
     Wpa3,
     /// WPA3 where the access point has it, else WPA2.
     Mixed,
+}
+
+impl TryFrom<String> for Security {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "wpa2" => Ok(Self::Wpa2),
+            "wpa3" => Ok(Self::Wpa3),
+            "mixed" => Ok(Self::Mixed),
+            word if ["enterprise", "eap", "802.1x"]
+                .iter()
+                .any(|part| word.contains(part)) =>
+            {
+                Err(format!(
+                    "expected wpa2, wpa3 or mixed, found {text:?}: WPA-Enterprise needs an identity and certificates for each node, which this document does not hold"
+                ))
+            }
+            _ => Err(format!("expected wpa2, wpa3 or mixed, found {text:?}")),
+        }
+    }
 }
 
 /// A frequency band.

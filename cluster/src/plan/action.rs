@@ -159,6 +159,20 @@ pub enum KernelCall {
         /// The partition's number.
         number: u32,
     },
+    /// Unblocks all Wi-Fi radios that software blocked (rfkill).
+    RadioUnblock,
+    /// `NL80211_CMD_REQ_SET_REG`: a country's radio rules.
+    RadioCountry {
+        /// Two letters.
+        country: String,
+    },
+    /// `NL80211_CMD_SET_POWER_SAVE`.
+    RadioPowerSave {
+        /// The interface.
+        interface: String,
+        /// Whether it may sleep.
+        enabled: bool,
+    },
 }
 
 /// What is done with a service.
@@ -296,6 +310,27 @@ pub enum Check {
         verb: String,
         /// What it was done to.
         path: String,
+    },
+    /// No Wi-Fi radio is blocked by software.
+    RadioUnblocked,
+    /// A country's radio rules hold.
+    RadioCountry {
+        /// Two letters.
+        country: String,
+    },
+    /// Power save is on, or off.
+    RadioPowerSave {
+        /// The interface.
+        interface: String,
+        /// Whether it may sleep.
+        enabled: bool,
+    },
+    /// The interface is in one of these networks and has an address.
+    RadioConnected {
+        /// The interface.
+        interface: String,
+        /// The networks' SSIDs in hexadecimal digits.
+        ssids_hex: Vec<String>,
     },
     /// A command's standard output holds this text.
     Output {

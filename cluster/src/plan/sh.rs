@@ -259,7 +259,20 @@ fn kernel(call: &KernelCall) -> String {
         KernelCall::BlkpgDelPartition { path, number } => {
             format!("delpart {} {number}", quote(path))
         }
+        KernelCall::RadioUnblock => "rfkill unblock wifi".to_owned(),
+        KernelCall::RadioCountry { country } => format!("iw reg set {}", quote(country)),
+        KernelCall::RadioPowerSave { interface, enabled } => {
+            format!(
+                "iw dev {} set power_save {}",
+                quote(interface),
+                on_off(*enabled)
+            )
+        }
     }
+}
+
+fn on_off(enabled: bool) -> &'static str {
+    if enabled { "on" } else { "off" }
 }
 
 fn put(path: &str, offset: u64, bytes: &[u8]) -> String {
@@ -336,6 +349,21 @@ fn test(check: &Check) -> String {
         ),
         Check::NotMounted { target } => {
             format!("! findmnt -n --mountpoint {} >/dev/null", quote(target))
+        }
+        Check::RadioUnblocked => "! rfkill list wifi | grep -q 'Soft blocked: yes'".to_owned(),
+        Check::RadioCountry { country } => {
+            format!(
+                "iw reg get | grep -q {}",
+                quote(&format!("^country {country}:"))
+            )
+        }
+        Check::RadioPowerSave { interface, enabled } => format!(
+            "iw dev {} get power_save | grep -q ': {}$'",
+            quote(interface),
+            on_off(*enabled)
+        ),
+        Check::RadioConnected { interface, .. } => {
+            format!("iw dev {} link | grep -q '^Connected'", quote(interface))
         }
         Check::Output { argv, text } => {
             format!("{} 2>/dev/null | grep -qF -- {}", words(argv), quote(text))

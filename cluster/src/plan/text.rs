@@ -68,6 +68,14 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::Kernel(KernelCall::BlkpgDelPartition { path, number }) => {
             format!("let the kernel forget partition {number} of {path} (BLKPG)")
         }
+        Action::Kernel(KernelCall::RadioUnblock) => "unblock the radio (rfkill)".to_owned(),
+        Action::Kernel(KernelCall::RadioCountry { country }) => {
+            format!("set the country of the radio rules to {country} (nl80211)")
+        }
+        Action::Kernel(KernelCall::RadioPowerSave { interface, enabled }) => {
+            let word = if *enabled { "on" } else { "off" };
+            format!("turn power save of {interface} {word} (nl80211)")
+        }
         Action::Mount {
             source,
             target,

@@ -2,7 +2,9 @@
 
 use crate::answer::Answer;
 use crate::site::Site;
+use crate::steps::fstab_word;
 use crate::volume::Volume;
+use cluster::command::quote;
 use cluster::inventory::Provisioner;
 use cluster::yaml;
 use serde_json::{Value, json};
@@ -96,9 +98,9 @@ fn local_path(volume: &Volume, name: &str) -> Vec<Value> {
     let provisioner = format!("cloud-at-home/{name}");
     let mut all = frame(name, &provisioner, Value::from(volume_rules()), json!({}));
     // Where nothing is mounted, a folder on the node's own card would be taken for the volume.
+    let mounted = quote(&format!(" {} fuse.glusterfs ", fstab_word(&volume.mount)));
     let guard = format!(
-        "grep -q ' {} fuse.glusterfs ' /proc/mounts || {{ echo 'the volume is not mounted here' >&2; exit 1; }}",
-        volume.mount
+        "grep -qF -- {mounted} /proc/mounts || {{ echo 'the volume is not mounted here' >&2; exit 1; }}"
     );
     let setup = format!("#!/bin/sh\nset -eu\n{guard}\nmkdir -m 0777 -p \"$VOL_DIR\"\n");
     let teardown = format!("#!/bin/sh\nset -eu\n{guard}\nrm -rf \"$VOL_DIR\"\n");

@@ -1,7 +1,7 @@
 //! The drawing as SVG: power domains, nodes, sticks, bricks, and the losses that a volume cannot take. Text stays text.
 
 use crate::answer::Answer;
-use crate::refuse::{bytes, losses};
+use crate::remarks::{bytes, losses};
 use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit};
 
 /// Sizes in units of the picture.

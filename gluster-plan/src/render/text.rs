@@ -5,7 +5,7 @@ use crate::change::Stage;
 use crate::compare::Candidate;
 use crate::oracle::State;
 use crate::plan;
-use crate::refuse::{bytes, list, losses};
+use crate::remarks::{bytes, list, losses};
 use cluster::edge::{Verdict, findings_text};
 use cluster::name::escape_controls;
 use cluster::plan::steps_text;

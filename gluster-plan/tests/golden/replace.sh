@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gluster of cloud-at-home: run on pi3.
-# Made by gluster-plan 0.1.0; plan ff283e675e2c24e1aaebfd3011229a6ee460924d1f54fc958b47fda0d83070cd.
+# Made by gluster-plan 0.1.0; plan 1ba9f6c2585b2cf486554847115f6a8e75f06f7ec4f0779eb95b499aef1afed8.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -73,25 +73,25 @@ ours_or_blank /dev/sda 60e3cf39-ade0-83d1-ab72-855fd3ce809f 64000000000
 # others-in-step-gv0: what is taken away must not be the only good copy: the other bricks are up and agree on what is missing
 if lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
 /^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if (brick != except && $0 !~ /^Status: Connected/) bad = 1; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
 brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; then
+END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; then
   say 'others-in-step-gv0: already so'
 else
   say 'others-in-step-gv0: wait for it, at most 600 s'
   n=0; until lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
 /^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if (brick != except && $0 !~ /^Status: Connected/) bad = 1; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
 brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; do n=$((n+1)); [ $n -lt 601 ] || break; sleep 1; done
+END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; do n=$((n+1)); [ $n -lt 601 ] || break; sleep 1; done
   lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
 /^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if (brick != except && $0 !~ /^Status: Connected/) bad = 1; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
 brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step' || die 'others-in-step-gv0 did not work'
+END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step' || die 'others-in-step-gv0 did not work'
 fi
 
 # reset-gv0: the brick's process ends, if it still runs on the dead stick
@@ -179,11 +179,12 @@ Number of entries: 0
 Number of entries: 0' ]; then
   say 'healed-gv0: already so'
 else
-  say 'healed-gv0: wait for it, at most 43200 s'
-  n=0; until [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
-Number of entries: 0
-Number of entries: 0
-Number of entries: 0' ]; do n=$((n+1)); [ $n -lt 43201 ] || break; sleep 1; done
+  say 'healed-gv0: run sh -c '\''until [ "$(gluster volume heal "$1" info | grep -c '\''\'\'''\''^Number of entries: 0 *$'\''\'\'''\'')" = "$2" ]; do
+  gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
+done'\'' heal gv0 4'
+  timeout 43200 sh -c 'until [ "$(gluster volume heal "$1" info | grep -c '\''^Number of entries: 0 *$'\'')" = "$2" ]; do
+  gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
+done' heal gv0 4
   [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
 Number of entries: 0
 Number of entries: 0

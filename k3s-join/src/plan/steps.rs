@@ -12,21 +12,23 @@ const START_S: u64 = 900;
 pub fn steps(answer: &NodeAnswer) -> Vec<Step> {
     let mut steps: Vec<Step> = answer.files.iter().map(write).collect();
     if let Some(unit) = answer.unit {
-        steps.push(install(answer, unit));
+        let variables = answer.install.variables.iter();
+        let variables = variables.map(|(name, value)| (*name, value.as_str()));
+        steps.push(install(INSTALLER, variables, unit));
         steps.extend(start(unit));
     }
     steps
 }
 
-fn install(answer: &NodeAnswer, unit: &str) -> Step {
-    let variables = &answer.install.variables;
+/// The official installer's run, which makes the unit.
+pub(crate) fn install<'a>(
+    script: &str,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    unit: &str,
+) -> Step {
     let mut argv = vec!["env".to_owned()];
-    argv.extend(
-        variables
-            .iter()
-            .map(|(name, value)| format!("{name}={value}")),
-    );
-    argv.extend(["sh".to_owned(), INSTALLER.to_owned()]);
+    argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
+    argv.extend(["sh".to_owned(), script.to_owned()]);
     let action = Action::Run {
         argv,
         limit_s: START_S,
@@ -66,7 +68,8 @@ fn shows(unit: &str, property: &str, value: &str) -> Check {
     }
 }
 
-fn write(file: &FileAnswer) -> Step {
+/// A file of the node's; the content of one that comes from a secret is in no plan.
+pub(crate) fn write(file: &FileAnswer) -> Step {
     let why = match &file.secret_file {
         Some(secret) => format!("from the secret file {secret}"),
         None => "k3s-join's own file: what a person wrote stays".to_owned(),

@@ -14,7 +14,9 @@ use std::fmt::Write;
 pub fn text(verdict: &Verdict<Answer>, node: Option<&Label>) -> String {
     let answer = &verdict.answer;
     let mut out = String::new();
-    if let Some(ca) = &answer.ca {
+    if let Some(report) = &answer.here {
+        out.push_str(&crate::here::text(report));
+    } else if let Some(ca) = &answer.ca {
         authorities(&mut out, ca);
     } else if let Some(removal) = &answer.removal {
         let _ = writeln!(

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use cluster::finding::Finding;
 use cluster::plan::{Action, Check, Step};
 use cluster::root::Root;
-use cluster::run::{Executor, Presence, Refusal, System};
+use cluster::run::{Executor, Presence, Refusal, System, Unfinished};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -32,6 +32,8 @@ pub struct Acting<'a> {
     pub(super) total: Total,
     /// Whether another process made the switch: the engine may have run on its new root since, and what it wrote there counts.
     pub(super) late: bool,
+    /// Whether another process was killed while it stopped or started the engine: what runs may be about to end.
+    pub(super) unsure: bool,
     /// Steps that were done by this process: what they found cannot have changed since.
     pub(super) done: BTreeSet<String>,
     /// The last pass, which lets the next one leave out what was not changed since.
@@ -84,6 +86,7 @@ impl<'a> Acting<'a> {
             show,
             total,
             late: false,
+            unsure: false,
             done: BTreeSet::new(),
             pass: None,
             flushed: None,
@@ -234,8 +237,9 @@ impl<'a> Acting<'a> {
     ///
     /// # Errors
     /// What decides on the root cannot be read.
-    pub fn resumed(mut self) -> Result<Self> {
+    pub fn resumed(mut self, left: &Unfinished) -> Result<Self> {
         self.late = self.is_switched()?;
+        self.unsure = left.progress.contains_key("stop");
         Ok(self)
     }
 

@@ -217,8 +217,8 @@ impl Local<'_> {
             total,
             live,
         );
-        if resumed {
-            acting = acting.resumed()?;
+        if let Some(left) = journal.unfinished() {
+            acting = acting.resumed(left)?;
         }
         let applied = match run::apply_in_turn(journal, &plan, &mut acting) {
             Ok(applied) => applied,

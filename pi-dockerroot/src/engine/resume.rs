@@ -75,7 +75,7 @@ impl Local<'_> {
         let mut findings = vec![unfinished(&self.name, left)];
         let acting = record.map(|record| {
             let local = (self.root, &self.request);
-            Acting::new(local, &state, record, self.show, Total::default(), None).resumed()
+            Acting::new(local, &state, record, self.show, Total::default(), None).resumed(left)
         });
         let mut acting = acting.transpose()?;
         if acting.as_ref().is_some_and(Acting::is_late) && !discard {

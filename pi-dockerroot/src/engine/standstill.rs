@@ -40,13 +40,9 @@ impl Acting<'_> {
             Err(_) if self.record.inventory.is_some() => {}
             Err(error) => return Err(error),
         }
-        self.stopped = Some(Instant::now());
+        (self.stopped, self.unsure) = (Some(Instant::now()), false);
         let said = run(argv);
-        let deadline = Instant::now() + END_LIMIT;
-        while self.runs()? && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(10));
-        }
-        if !self.runs()? {
+        if self.ended()? {
             return Ok(());
         }
         let why = match said {
@@ -133,6 +129,11 @@ impl Acting<'_> {
             self.state.service.stop.clone(),
             self.state.service.start.clone(),
         );
+        if self.unsure && self.runs()? {
+            // What does not stop is seen right after, and a second stop of what is ending does no harm.
+            let _ = run(&stop);
+            self.ended()?;
+        }
         if self.is_switched()? {
             if self.runs()? {
                 let after = self
@@ -178,6 +179,18 @@ impl Acting<'_> {
 }
 
 impl Acting<'_> {
+    /// Waits until nothing of the engine runs; whether that is so.
+    fn ended(&self) -> Result<bool> {
+        let deadline = Instant::now() + END_LIMIT;
+        while self.runs()? {
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(true)
+    }
+
     /// systemd waits for the root that is in use again, and for no other.
     fn order_back(&self) -> Result<()> {
         if self.state.service.manager != "systemd" {

@@ -51,7 +51,7 @@ mod tests {
     fn the_root_is_named_below_the_systems_own_key() {
         assert_eq!(
             one(Os::RancherOs, "/mnt/docker").unwrap().unwrap(),
-            "#cloud-config\n\"rancher\": {\"docker\": {\"graph\": \"/mnt/docker\"}}\n"
+            "#cloud-config\n\"rancher\": {\"docker\":{\"graph\":\"/mnt/docker\"}}\n"
         );
         assert!(
             one(Os::BurmillaOs, "/mnt/docker")

@@ -18,6 +18,7 @@ fn all(folder: &Path) -> Result<()> {
     write::<poe_budget::cli::Arguments>(folder)?;
     write::<pi_partition::Cli>(folder)?;
     write::<pi_dockerroot::cli::Arguments>(folder)?;
+    write::<pi_wifi::Cli>(folder)?;
     write::<gluster_plan::cli::Arguments>(folder)?;
     write::<k3s_join::cli::Cli>(folder)?;
     write::<nat_gen::cli::Arguments>(folder)

@@ -1,0 +1,84 @@
+//! RancherOS and BurmillaOS: no systemd, and a configuration of their own. Nobody has run this.
+
+use crate::node::{BRICK_OPTIONS, source};
+use crate::site::Site;
+use crate::steps::{argv, run};
+use crate::volume::Volume;
+use cluster::cloud_config::CloudConfig;
+use cluster::inventory::Os;
+use cluster::plan::{Action, Check, Step, sha256};
+
+/// RancherOS and its successor.
+pub fn rancher_os(os: Option<Os>) -> Option<Os> {
+    os.filter(|os| matches!(os, Os::RancherOs | Os::BurmillaOs))
+}
+
+/// RancherOS has no systemd: its console runs what stands in a fragment of its configuration.
+pub(crate) fn rancher_boot(
+    site: &Site,
+    volumes: &[Volume],
+    node: usize,
+    sticks: &[usize],
+    server: bool,
+    os: Os,
+) -> Vec<Step> {
+    let mut commands = Vec::new();
+    for stick in sticks {
+        let stick = &site.sticks[*stick];
+        commands.push(format!("mkdir -p {}", stick.mount));
+        commands.push(format!(
+            "mount -t xfs -o {BRICK_OPTIONS} UUID={} {}",
+            stick.uuid, stick.mount
+        ));
+    }
+    if server {
+        commands.push("glusterd".to_owned());
+    }
+    for volume in volumes.iter().filter(|volume| !volume.adopted) {
+        let own = server && volume.nodes(site).contains(&node);
+        let source = source(site, volume, own).0;
+        commands.push(format!("mkdir -p {}", volume.mount));
+        commands.push(format!("mount -t glusterfs {source} {}", volume.mount));
+    }
+    let mut steps = Vec::new();
+    if let Some(content) = boot_fragment(os, &commands) {
+        let path = "/var/lib/rancher/conf/cloud-config.d/gluster-plan.yml".to_owned();
+        let check = Check::File {
+            path: path.clone(),
+            sha256: sha256(content.as_bytes()),
+        };
+        let undo = Action::RemoveFile { path: path.clone() };
+        let mode = 0o600;
+        let action = Action::WriteFile {
+            path,
+            content,
+            mode,
+        };
+        steps
+            .push(Step::new("boot", "mounts and daemon after a restart", action, check).undo(undo));
+    }
+    if server {
+        let check = Check::Output {
+            argv: argv(&["gluster", "pool", "list"]),
+            text: "localhost".to_owned(),
+        };
+        steps.push(
+            Step::new(
+                "start-glusterd",
+                "after the bricks are mounted",
+                run(&["glusterd"], 60),
+                check,
+            )
+            .harmless(),
+        );
+    }
+    steps
+}
+
+fn boot_fragment(os: Os, commands: &[String]) -> Option<String> {
+    let mut config = CloudConfig::new(os)?;
+    for command in commands {
+        config.run(command).ok()?;
+    }
+    Some(config.text())
+}

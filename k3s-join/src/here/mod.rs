@@ -1,0 +1,148 @@
+//! What is done on the node itself, or to its card: check, rehearse, apply, leave.
+
+mod act;
+mod flags;
+mod leave;
+mod report;
+mod wish;
+
+pub use flags::Here;
+pub use report::{Report, text};
+
+use crate::answer::Answer;
+use crate::apply::JournalPlace;
+use crate::check;
+use crate::cli::Cli;
+use crate::observe;
+use crate::rehearse::{self, Target, ports};
+use crate::request::Request;
+use anyhow::Context;
+use cluster::edge::Usage;
+use cluster::finding::Finding;
+use cluster::root::Root;
+use cluster::run::{Journal, Refusal};
+use serde_json::Value;
+use std::time::Duration;
+use wish::Planned;
+
+/// What a run on a node found.
+///
+/// # Errors
+/// What keeps it from an answer.
+pub fn run(
+    cli: &Cli,
+    request: &Request,
+    answer: &Answer,
+    given: Option<&Value>,
+    blocked: bool,
+) -> anyhow::Result<(Report, Vec<Finding>)> {
+    let here = &cli.here;
+    let root = here.node.root()?;
+    let mut findings = Vec::new();
+    let planned = Planned::read(cli, request, answer, &root, &mut findings)?;
+    let mut report = Report {
+        node: planned.name.clone(),
+        ..Report::default()
+    };
+    if here.leave {
+        findings.extend(leave::run(here, answer, &root, &planned, &mut report)?);
+        return Ok((report, findings));
+    }
+    if here.node.apply {
+        let job = act::Job {
+            cli,
+            answer,
+            planned: &planned,
+            root: &root,
+            given,
+        };
+        // What speaks against the plan speaks against acting on it.
+        if !blocked {
+            findings.extend(job.run(&mut report)?);
+        }
+        return Ok((report, findings));
+    }
+    if here.check {
+        findings.extend(look(here, &root, &planned, &mut report)?);
+    }
+    if here.rehearse {
+        findings.extend(rehearsal(here, &planned, &mut report)?);
+    }
+    Ok((report, findings))
+}
+
+/// `--check`.
+fn look(
+    here: &Here,
+    root: &Root,
+    planned: &Planned,
+    report: &mut Report,
+) -> anyhow::Result<Vec<Finding>> {
+    let mut state = observe::observe(root, &planned.wish)?;
+    if here.probe_disk
+        && let Some(volume) = &state.resources.data
+    {
+        state.resources.latencies_us = observe::latencies(root, &volume.path)?;
+    }
+    let mut findings = check::check(&state, &planned.wish);
+    findings.extend(planned.identity(root));
+    findings.extend(unfinished(root, planned)?);
+    report.observed(&state);
+    Ok(findings)
+}
+
+/// What a run that was ended in the middle left.
+fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>> {
+    let Some(place) = JournalPlace::new(root, &planned.name, false)? else {
+        return Ok(None);
+    };
+    let left = match Journal::peek(&place.path) {
+        Ok(left) => left,
+        Err(error) => return Refusal::finding(error).map(Some),
+    };
+    Ok(left.map(|left| {
+        let (begun, all) = (left.progress.len(), left.plan.steps.len());
+        let message = format!(
+            "an earlier --apply was ended in the middle: {begun} of {all} steps were begun"
+        );
+        Finding::warning("apply-unfinished", &planned.name, message)
+            .fix("run it again with the same arguments: it goes on where it was ended")
+    }))
+}
+
+/// `--rehearse`.
+fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
+    let limit = Duration::from_secs(here.limit);
+    let Some(url) = planned.wish.server.clone() else {
+        if planned.first_server {
+            let message = "it is the first server: there is none to rehearse with";
+            return Ok(vec![Finding::info(
+                "rehearse-first-server",
+                &planned.name,
+                message,
+            )]);
+        }
+        let problem = "--rehearse needs a server: --server https://ADDRESS:6443, or a document with this node and a server";
+        return Err(Usage::new(problem)).context("reading the arguments");
+    };
+    let target = Target {
+        url,
+        token: planned.token.clone(),
+        pin: here.pin.clone(),
+        role: planned.wish.role,
+        settings: planned.settings.clone(),
+        addresses: observe::addresses()
+            .into_iter()
+            .map(|own| own.address)
+            .collect(),
+        limit,
+    };
+    let (rehearsal, mut findings) = rehearse::rehearse(&target);
+    report.rehearsal = Some(rehearsal);
+    if let Some(role) = planned.wish.role {
+        let (ports, more) = ports::probe(role, &planned.peers, limit.min(Duration::from_secs(2)));
+        report.ports = ports;
+        findings.extend(more);
+    }
+    Ok(findings)
+}

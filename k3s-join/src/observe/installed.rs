@@ -1,0 +1,212 @@
+//! What of K3s is there: units, tokens, settings.
+
+use super::{LIMIT, names, text, there};
+use crate::check::state::{Installed, Setting};
+use crate::rehearse::{cacerts, token::Token};
+use cluster::plan::sha256;
+use cluster::root::Root;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The units that the official installer writes.
+const UNITS: [&str; 2] = ["k3s.service", "k3s-agent.service"];
+/// Keys of the configuration, and variables, that hold a secret.
+const SECRETS: [&str; 4] = [
+    "token",
+    "agent-token",
+    "datastore-endpoint",
+    "etcd-s3-secret-key",
+];
+
+pub(super) fn read(root: &Root) -> Installed {
+    let units: Vec<String> = UNITS
+        .into_iter()
+        .filter(|unit| there(root, &format!("/etc/systemd/system/{unit}")))
+        .map(str::to_owned)
+        .collect();
+    let mut found = Installed {
+        unlimited: units
+            .iter()
+            .filter(|unit| unlimited(root, unit))
+            .cloned()
+            .collect(),
+        running: running(root),
+        node_password: there(root, "/etc/rancher/node/password"),
+        was_agent: there(root, "/var/lib/rancher/k3s/agent/client-kubelet.crt"),
+        was_server: there(root, "/var/lib/rancher/k3s/server/db"),
+        token_sha256: server_token(root),
+        agent_ca_hash: root
+            .read(Path::new("/var/lib/rancher/k3s/agent/server-ca.crt"), LIMIT)
+            .ok()
+            .and_then(|pem| cacerts::Bundle::read(&pem).ok())
+            .map(|bundle| bundle.hash),
+        units,
+        ..Installed::default()
+    };
+    settings(root, &mut found);
+    environment(root, &mut found);
+    found
+}
+
+/// Whether a unit may start for ever, with all its drop-ins read.
+fn unlimited(root: &Root, unit: &str) -> bool {
+    let folder = format!("/etc/systemd/system/{unit}.d");
+    let mut files = vec![format!("/etc/systemd/system/{unit}")];
+    let drop_ins = names(root, &folder);
+    files.extend(
+        drop_ins
+            .iter()
+            .filter(|name| name.ends_with(".conf"))
+            .map(|name| format!("{folder}/{name}")),
+    );
+    let mut value = String::new();
+    for file in files {
+        for line in text(root, &file).unwrap_or_default().lines() {
+            if let Some(found) = line.trim().strip_prefix("TimeoutStartSec=") {
+                found.trim().clone_into(&mut value);
+            }
+        }
+    }
+    value == "0" || value == "infinity"
+}
+
+/// Whether a process of K3s is there: its threads call themselves `k3s-server` and `k3s-agent`.
+fn running(root: &Root) -> bool {
+    let processes = names(root, "/proc");
+    processes
+        .iter()
+        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))
+        .any(|id| {
+            text(root, &format!("/proc/{id}/comm"))
+                .is_some_and(|name| matches!(name.trim(), "k3s" | "k3s-server" | "k3s-agent"))
+        })
+}
+
+fn server_token(root: &Root) -> Option<String> {
+    let content = root
+        .read(Path::new("/var/lib/rancher/k3s/server/token"), LIMIT)
+        .ok()?;
+    let token = Token::parse(content.trim_ascii_end()).ok()?;
+    Some(sha256(token.password()))
+}
+
+/// The settings of config.yaml and of the files in config.yaml.d, the last one counting (K3s's own order).
+fn settings(root: &Root, found: &mut Installed) {
+    let folder = "/etc/rancher/k3s/config.yaml.d";
+    let mut files = vec!["/etc/rancher/k3s/config.yaml".to_owned()];
+    let ours = names(root, folder);
+    let yaml = |name: &&String| name.ends_with(".yaml") || name.ends_with(".yml");
+    files.extend(
+        ours.iter()
+            .filter(yaml)
+            .map(|name| format!("{folder}/{name}")),
+    );
+    for file in files {
+        let Some(content) = text(root, &file) else {
+            continue;
+        };
+        let all = top_level(&content);
+        if all.keys().any(|key| SECRETS.contains(&key.as_str())) {
+            secret(root, &file, found);
+        }
+        for (key, (value, quoted)) in all {
+            let value = value.filter(|_| !SECRETS.contains(&key.as_str()));
+            let file = file.clone();
+            found.settings.insert(
+                key,
+                Setting {
+                    value,
+                    quoted,
+                    file,
+                },
+            );
+        }
+    }
+}
+
+/// The keys at the top of a YAML mapping and their plain values; `None` for what stands on further lines.
+fn top_level(content: &str) -> BTreeMap<String, (Option<String>, bool)> {
+    let mut all = BTreeMap::new();
+    for line in content.lines() {
+        let indented = line.starts_with([' ', '\t', '-', '#']);
+        let Some((key, value)) = line.split_once(':').filter(|_| !indented) else {
+            continue;
+        };
+        let key = key.trim().trim_matches(['"', '\'']).trim_end_matches('+');
+        let value = value.trim();
+        let quote = value.chars().next().filter(|c| ['"', '\''].contains(c));
+        let plain = match quote {
+            Some(quote) => value[1..].split(quote).next().unwrap_or_default(),
+            None => value.split(" #").next().unwrap_or_default().trim(),
+        };
+        let single =
+            !plain.is_empty() && !plain.starts_with(['[', '{', '|', '>', '&', '*', '!', '#']);
+        all.insert(
+            key.to_owned(),
+            (single.then(|| plain.to_owned()), quote.is_some()),
+        );
+    }
+    all
+}
+
+fn environment(root: &Root, found: &mut Installed) {
+    for unit in UNITS {
+        let file = format!("/etc/systemd/system/{unit}.env");
+        let Some(content) = text(root, &file) else {
+            continue;
+        };
+        for line in content.lines() {
+            let Some((key, value)) = line
+                .split_once('=')
+                .filter(|(key, _)| key.starts_with("K3S_"))
+            else {
+                continue;
+            };
+            let is_secret = key.contains("TOKEN") && !key.ends_with("_FILE");
+            if is_secret {
+                secret(root, &file, found);
+            }
+            let value = value.trim().trim_matches(['"', '\'']).to_owned();
+            found
+                .environment
+                .insert(key.to_owned(), (!is_secret).then_some(value));
+        }
+    }
+}
+
+/// Notes a file with a secret that others may read.
+fn secret(root: &Root, path: &str, found: &mut Installed) {
+    let Ok(meta) = root.file(Path::new(path)).and_then(|file| file.metadata()) else {
+        return;
+    };
+    let mode = meta.permissions().mode() & 0o7777;
+    if mode & 0o044 != 0 && !found.open_secrets.iter().any(|(other, _)| other == path) {
+        found.open_secrets.push((path.to_owned(), mode));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_settings_are_read_and_the_rest_is_left() {
+        let all = top_level(
+            "# c\nserver: https://a:6443 # x\nwrite-kubeconfig-mode: \"0644\"\nmode: 0644\ntls-san:\n- a\n  b: c\n\
+             'node-ip': 10.0.0.1\nlist: [a]\nnode-label+:\n",
+        );
+        assert_eq!(all["server"], (Some("https://a:6443".to_owned()), false));
+        assert_eq!(
+            all["write-kubeconfig-mode"],
+            (Some("0644".to_owned()), true)
+        );
+        assert_eq!(all["mode"], (Some("0644".to_owned()), false));
+        assert_eq!(all["node-ip"].0.as_deref(), Some("10.0.0.1"));
+        assert_eq!(
+            (&all["tls-san"].0, &all["list"].0, &all["node-label"].0),
+            (&None, &None, &None)
+        );
+        assert!(!all.contains_key("b") && !all.contains_key("- a"));
+    }
+}

@@ -1,0 +1,385 @@
+//! `--check`: the radio as it is, and what that means.
+
+use crate::kernel_log::{self, Line};
+use crate::nl80211::{Interface, Radio};
+use crate::owner::{self, Owner};
+use crate::ssid::{Ssid, hex};
+use cluster::finding::Finding;
+use cluster::name::escape_controls;
+use cluster::root::Root;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+/// Longer than anything in sysfs.
+const LIMIT: u64 = 4096;
+
+/// The radio as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Report {
+    /// Whether the interface is there.
+    pub present: bool,
+    /// The wireless interfaces that are there.
+    pub interfaces: Vec<String>,
+    /// The driver's name.
+    pub driver: Option<String>,
+    /// The driver's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The firmware, as the kernel's log names it.
+    pub firmware: Option<String>,
+    /// Whether driver and firmware can do WPA3 (SAE).
+    pub sae: Option<bool>,
+    /// The country of the kernel's radio rules.
+    pub country: Option<String>,
+    /// The country of the radio's own rules, where it manages them itself.
+    pub phy_country: Option<String>,
+    /// What blocks radios.
+    pub rfkill: Vec<Rfkill>,
+    /// Whether power save is on.
+    pub power_save: Option<bool>,
+    /// Who configures the interface.
+    pub owner: Owner,
+    /// The network that it is in.
+    pub link: Option<Link>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The last lines of the kernel's log about it.
+    pub kernel: Vec<Line>,
+    /// What each field means as it is.
+    pub meanings: BTreeMap<&'static str, String>,
+}
+
+/// A switch that can block a radio.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Rfkill {
+    /// Its name in `/sys/class/rfkill`.
+    pub id: String,
+    /// The radio's name.
+    pub name: String,
+    /// Blocked by software; can be unblocked.
+    pub soft: bool,
+    /// Blocked by a switch.
+    pub hard: bool,
+}
+
+/// The network that an interface is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Link {
+    /// Its SSID as text; `null` where it is none.
+    pub ssid: Option<String>,
+    /// Its SSID's bytes.
+    pub ssid_hex: String,
+    /// The access point.
+    pub bssid: String,
+    /// The frequency in MHz.
+    pub frequency_mhz: Option<u32>,
+    /// How strong the access point is heard, in dBm.
+    pub signal_dbm: Option<i8>,
+}
+
+/// Looks at an interface.
+///
+/// # Errors
+/// The kernel does not answer.
+pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
+    let mut report = Report {
+        rfkill: rfkill(root),
+        owner: owner::find(root, interface),
+        kernel: kernel_log::read(interface),
+        ..Report::default()
+    };
+    if let Some(mut radio) = Radio::open()? {
+        let all = radio.interfaces()?;
+        report.interfaces = all.iter().map(|found| found.name.clone()).collect();
+        report.country = radio.country(None)?;
+        if let Some(own) = &radio.interface(interface)? {
+            report.present = true;
+            report.phy_country = radio.country(Some(own.wiphy))?;
+            report.sae = Some(radio.can_sae(own.wiphy)?);
+            report.power_save = radio.power_save(own.index)?;
+            report.link = link_of(&mut radio, own)?;
+        }
+    }
+    report.addresses = addresses(interface);
+    report.driver = driver(interface);
+    if let Some(driver) = &report.driver {
+        report.parameters = parameters(root, driver);
+    }
+    report.firmware = report.kernel.iter().find_map(|line| {
+        line.text
+            .split_once("Firmware: ")
+            .map(|(_, rest)| rest.trim().to_owned())
+    });
+    report.meanings = meanings(&report);
+    Ok(report)
+}
+
+/// The network that an interface is in now.
+pub fn link(interface: &str) -> Option<Link> {
+    let mut radio = Radio::open().ok()??;
+    let own = radio.interface(interface).ok()??;
+    link_of(&mut radio, &own).ok()?
+}
+
+fn link_of(radio: &mut Radio, own: &Interface) -> anyhow::Result<Option<Link>> {
+    let station = radio.station(own.index)?.filter(|_| own.is_station);
+    Ok(own.ssid.as_ref().zip(station).map(|(ssid, station)| Link {
+        ssid: Ssid::new(ssid.clone())
+            .ok()
+            .and_then(|ssid| ssid.text().map(str::to_owned)),
+        ssid_hex: hex(ssid),
+        bssid: station.bssid.map(|byte| format!("{byte:02x}")).join(":"),
+        frequency_mhz: own.frequency_mhz,
+        signal_dbm: station.signal_dbm,
+    }))
+}
+
+/// The interface's addresses, those that hold on its own link only left out.
+pub fn addresses(interface: &str) -> Vec<IpAddr> {
+    let Ok(all) = nix::ifaddrs::getifaddrs() else {
+        return Vec::new();
+    };
+    let own = all.filter(|found| found.interface_name == interface);
+    let addresses = own.filter_map(|found| {
+        let address = found.address?;
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    });
+    addresses.filter(|address| !is_local(address)).collect()
+}
+
+fn is_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+fn driver(interface: &str) -> Option<String> {
+    let link = std::fs::read_link(format!("/sys/class/net/{interface}/device/driver")).ok()?;
+    Some(link.file_name()?.to_string_lossy().into_owned())
+}
+
+fn parameters(root: &Root, driver: &str) -> BTreeMap<String, String> {
+    let folder = format!("/sys/module/{driver}/parameters");
+    let names = root.names(Path::new(&folder)).unwrap_or_default();
+    let read = |name: &str| text(root, &format!("{folder}/{name}"));
+    let names = names.iter().filter_map(|name| name.to_str());
+    names
+        .filter_map(|name| Some((name.to_owned(), read(name)?)))
+        .collect()
+}
+
+fn text(root: &Root, path: &str) -> Option<String> {
+    let bytes = root.read(Path::new(path), LIMIT).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+/// The switches of Wi-Fi radios.
+pub fn rfkill(root: &Root) -> Vec<Rfkill> {
+    let folder = "/sys/class/rfkill";
+    let names = root.names(Path::new(folder)).unwrap_or_default();
+    let ids = names.iter().filter_map(|name| name.to_str());
+    let read = |id: &str, file: &str| text(root, &format!("{folder}/{id}/{file}"));
+    ids.filter(|id| read(id, "type").as_deref() == Some("wlan"))
+        .map(|id| Rfkill {
+            id: id.to_owned(),
+            name: read(id, "name").unwrap_or_default(),
+            soft: read(id, "soft").as_deref() == Some("1"),
+            hard: read(id, "hard").as_deref() == Some("1"),
+        })
+        .collect()
+}
+
+fn meanings(report: &Report) -> BTreeMap<&'static str, String> {
+    let mut meanings = BTreeMap::new();
+    let mut say = |field, text: &str| {
+        meanings.insert(field, text.to_owned());
+    };
+    if !report.present {
+        say(
+            "present",
+            match report.interfaces.is_empty() {
+                true => "no wireless interface: no radio, no driver, or no firmware for it",
+                false => "another wireless interface is there: name it with --interface",
+            },
+        );
+        return meanings;
+    }
+    say(
+        "power_save",
+        match report.power_save {
+            Some(true) => {
+                "the radio sleeps between beacons: answers take up to 100 ms longer, and links of Pis drop"
+            }
+            Some(false) => "the radio stays awake, as a server's should",
+            None => "the driver does not say",
+        },
+    );
+    say(
+        "country",
+        match report.country.as_deref() {
+            None | Some("00") => {
+                "no country: only what is allowed everywhere, and 5 GHz mostly passive"
+            }
+            Some("99") => "the radio's rules fit no single country",
+            Some(_) => "these rules hold",
+        },
+    );
+    say(
+        "sae",
+        match report.sae {
+            Some(true) => "driver and firmware can do WPA3",
+            _ => "WPA3 cannot be used: write \"security\": \"wpa2\"",
+        },
+    );
+    say(
+        "link",
+        match &report.link {
+            Some(link) if link.signal_dbm.is_some_and(|dbm| dbm < -75) => {
+                "connected, and weak: below -75 dBm packets are lost"
+            }
+            Some(_) => "connected",
+            None => "not connected",
+        },
+    );
+    if report.driver.as_deref() == Some("brcmfmac") {
+        say(
+            "parameters",
+            "roamoff=1 keeps the firmware from roaming by itself; feature_disable with bit 25 (0x2000000) keeps it from SAE that it cannot do",
+        );
+    }
+    say(
+        "owner",
+        &format!(
+            "{} configures it: changes go through that",
+            report.owner.name
+        ),
+    );
+    meanings
+}
+
+/// What the report says, as findings.
+pub fn findings(report: &Report, interface: &str) -> Vec<Finding> {
+    if !report.present {
+        return vec![absent(report, interface)];
+    }
+    let mut findings = Vec::new();
+    for switch in report
+        .rfkill
+        .iter()
+        .filter(|switch| switch.soft || switch.hard)
+    {
+        let (how, fix) = match switch.hard {
+            true => ("a switch on the machine", "turn it on"),
+            false => ("software", "rfkill unblock wifi, or --apply with a country"),
+        };
+        let message = format!("the radio {} is blocked by {how}", switch.name);
+        findings.push(Finding::error("wifi-rfkill", interface, message).fix(fix));
+    }
+    if matches!(report.country.as_deref(), None | Some("00")) {
+        let message = "the kernel knows no country: channels are missing, and power is low";
+        findings.push(
+            Finding::warning("wifi-country-unset", interface, message)
+                .fix("name the country in the document and --apply"),
+        );
+    }
+    if report.power_save == Some(true) {
+        let message = "power save is on: answers take longer, and links of Pis drop";
+        findings.push(
+            Finding::warning("wifi-power-save-on", interface, message).fix(format!(
+                "iw dev {interface} set power_save off, or --apply, which makes it last"
+            )),
+        );
+    }
+    if report.owner.several {
+        let message = "two wpa_supplicants have one interface: each ends the other's link";
+        findings.push(
+            Finding::error("wifi-two-supplicants", interface, message)
+                .fix("stop the one that was started by hand"),
+        );
+    }
+    if report.link.is_none() {
+        findings.push(Finding::warning(
+            "wifi-not-connected",
+            interface,
+            "it is in no network",
+        ));
+    } else if report.addresses.is_empty() {
+        findings.push(Finding::warning(
+            "wifi-no-address",
+            interface,
+            "it is in a network and has no address there",
+        ));
+    }
+    let trouble = report
+        .kernel
+        .iter()
+        .filter_map(|line| Some((line, line.meaning?)));
+    let mut counts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (line, meaning) in trouble {
+        counts.entry(meaning).or_default().push(&line.text);
+    }
+    findings.extend(counts.into_iter().map(|(meaning, lines)| {
+        let message = format!("the kernel said so {} times: {meaning}", lines.len());
+        Finding::warning("wifi-kernel-trouble", interface, message)
+            .evidence(json!({ "lines": lines }))
+    }));
+    findings
+}
+
+/// What is missing where there is no interface.
+pub fn absent(report: &Report, interface: &str) -> Finding {
+    let (message, fix) = match report.interfaces.as_slice() {
+        [] => (
+            format!("there is no wireless interface, so no {interface}: no radio, or no driver or firmware for it"),
+            "on a Pi: modprobe brcmfmac, and look at `dmesg | grep brcmf`; the firmware is in firmware-brcm80211 or linux-firmware-raspi".to_owned(),
+        ),
+        [one, ..] => (
+            format!("there is no {interface}; the wireless interfaces are {}", report.interfaces.join(", ")),
+            format!("give --interface {one}, or write it into the document"),
+        ),
+    };
+    Finding::error("wifi-no-interface", interface, message).fix(fix)
+}
+
+impl Report {
+    /// For people, two columns.
+    pub fn text(&self) -> String {
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        let link = self.link.as_ref().map(|link| {
+            let name = link
+                .ssid
+                .as_ref()
+                .map_or(format!("0x{}", link.ssid_hex), |s| format!("{s:?}"));
+            let signal = link
+                .signal_dbm
+                .map_or(String::new(), |dbm| format!(", {dbm} dBm"));
+            format!("{name} by {}{signal}", link.bssid)
+        });
+        let or =
+            |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
+        rows.push(("owner", self.owner.name.to_owned()));
+        rows.push(("driver", or(&self.driver, "none")));
+        rows.push(("firmware", or(&self.firmware, "not known")));
+        rows.push(("country", or(&self.country, "none")));
+        rows.push((
+            "power save",
+            match self.power_save {
+                Some(true) => "on".to_owned(),
+                Some(false) => "off".to_owned(),
+                None => "not known".to_owned(),
+            },
+        ));
+        rows.push(("link", or(&link, "none")));
+        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
+        rows.push(("addresses", addresses.join(" ")));
+        let rows = rows
+            .iter()
+            .map(|(name, value)| format!("  {name:<11} {}\n", escape_controls(value)));
+        rows.collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! A timer of its own: a second process that takes a trial back when the one that tries it ends without having kept it.
+//!
+//! It is in a session of its own, under systemd in a unit of its own, so that neither a connection that breaks nor the end of
+//! a login takes it along.
+
+use crate::control::Control;
+use crate::processes::parent_and_start;
+use anyhow::Context;
+use cluster::command::Command;
+use cluster::root::{Attributes, Root};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Where trials stand; a restart of the machine takes it away, and every trial with it.
+const FOLDER: &str = "/run/pi-wifi";
+/// How often the guard looks.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Longer than any trial's file.
+const LIMIT: u64 = 1 << 20;
+
+/// How a trial is taken back. It holds no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The socket of the wpa_supplicant that the trial is in.
+    pub control: Option<String>,
+    /// What is said to it.
+    pub commands: Vec<String>,
+    /// Files that go.
+    pub remove: Vec<String>,
+    /// A program that was started for the trial: its number and when it began.
+    pub end: Option<(u32, u64)>,
+    /// Commands that run at the end.
+    pub run: Vec<Vec<String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Trial {
+    process: u32,
+    started: u64,
+    limit_s: u64,
+    undo: Undo,
+}
+
+/// A trial that somebody guards.
+#[derive(Debug)]
+pub struct Guard {
+    path: String,
+    undo: Undo,
+}
+
+impl Guard {
+    /// Starts the guard. It takes the trial back when this process ends, or after `limit`, unless it is kept or taken back before.
+    ///
+    /// # Errors
+    /// It cannot be started; then nothing may be tried.
+    pub fn start(
+        root: &Root,
+        interface: &str,
+        limit: Duration,
+        undo: Undo,
+    ) -> anyhow::Result<Self> {
+        let process = std::process::id();
+        let (_, started) =
+            parent_and_start(root, process).context("finding out when this program began")?;
+        let trial = Trial {
+            process,
+            started,
+            limit_s: limit.as_secs(),
+            undo: undo.clone(),
+        };
+        let path = format!("{FOLDER}/{interface}.trial");
+        let text = serde_json::to_vec(&trial).context("writing the trial down")?;
+        let attributes = Attributes {
+            mode: 0o600,
+            owner: None,
+        };
+        root.make_folder(Path::new(FOLDER), 0o700)
+            .and_then(|()| root.write(Path::new(&path), &text, attributes))
+            .with_context(|| format!("writing {path}"))?;
+        spawn(root, interface, &path)?;
+        Ok(Self { path, undo })
+    }
+
+    /// The trial stays: the guard ends.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn keep(self, root: &Root) -> anyhow::Result<()> {
+        root.remove(Path::new(&self.path))
+            .map(drop)
+            .with_context(|| format!("removing {}", self.path))
+    }
+
+    /// Takes the trial back now, and ends the guard.
+    ///
+    /// # Errors
+    /// What keeps it from being taken back; the guard then tries as well.
+    pub fn take_back(self, root: &Root) -> anyhow::Result<()> {
+        take_back(root, &self.undo)?;
+        self.keep(root)
+    }
+}
+
+/// Starts this same program as a guard, out of reach of what may end its parent.
+fn spawn(root: &Root, interface: &str, path: &str) -> anyhow::Result<()> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let own = own.to_string_lossy().into_owned();
+    let arguments = [own.as_str(), "-n", "--guard", path];
+    if root
+        .exists(Path::new("/run/systemd/system"))
+        .unwrap_or(false)
+    {
+        let unit = format!("--unit=pi-wifi-guard-{interface}-{}", std::process::id());
+        let run = Command::new("systemd-run")
+            .args(["--collect", "--quiet", &unit, "--"])
+            .args(arguments);
+        run.run().context("starting the guard")?;
+        return Ok(());
+    }
+    let mut command = std::process::Command::new(&own);
+    command
+        .args(&arguments[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // SAFETY: setsid(2) is async-signal-safe and touches no memory; the closure does nothing else.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));
+    }
+    command.spawn().context("starting the guard")?;
+    Ok(())
+}
+
+/// The guard's own life.
+///
+/// # Errors
+/// The trial cannot be read, or not be taken back.
+pub fn watch(root: &Root, path: &Path) -> anyhow::Result<()> {
+    let Some(trial) = read(root, path)? else {
+        return Ok(());
+    };
+    let deadline = Instant::now() + Duration::from_secs(trial.limit_s);
+    while parent_and_start(root, trial.process).is_some_and(|(_, started)| started == trial.started)
+        && Instant::now() < deadline
+    {
+        // Kept, or taken back already.
+        if !root.exists(path).unwrap_or(true) {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
+    if read(root, path)?.is_none() {
+        return Ok(());
+    }
+    take_back(root, &trial.undo)?;
+    root.remove(path).map(drop).context("ending the trial")
+}
+
+fn read(root: &Root, path: &Path) -> anyhow::Result<Option<Trial>> {
+    let reading = || format!("reading {}", path.display());
+    let text = root.read_if_there(path, LIMIT).with_context(reading)?;
+    text.map(|text| serde_json::from_slice(&text).with_context(reading))
+        .transpose()
+}
+
+/// Does all of it, also where a part of it fails; the first failure is told.
+fn take_back(root: &Root, undo: &Undo) -> anyhow::Result<()> {
+    let mut first = Ok(());
+    let mut note = |result: anyhow::Result<()>| {
+        if first.is_ok() {
+            first = result;
+        }
+    };
+    if let Some(path) = &undo.control {
+        match Control::open(path) {
+            // A network that is gone already answers FAIL: that is no failure.
+            Ok(control) => undo.commands.iter().for_each(|command| {
+                note(control.ask(command.as_bytes()).map(drop));
+            }),
+            Err(error) => note(Err(error)),
+        }
+    }
+    if let Some((process, started)) = undo.end {
+        end(root, process, started);
+    }
+    for path in &undo.remove {
+        note(
+            root.remove(Path::new(path))
+                .map(drop)
+                .with_context(|| format!("removing {path}")),
+        );
+    }
+    for argv in &undo.run {
+        if let Some((program, arguments)) = argv.split_first() {
+            note(
+                Command::new(program)
+                    .args(arguments)
+                    .run()
+                    .map(drop)
+                    .map_err(Into::into),
+            );
+        }
+    }
+    first
+}
+
+/// Ends a program, if it is still the one that was started.
+fn end(root: &Root, process: u32, started: u64) {
+    let same = parent_and_start(root, process).is_some_and(|(_, now)| now == started);
+    // 0 and 1 would be everybody.
+    if let Some(id) = i32::try_from(process).ok().filter(|id| same && *id > 1) {
+        // Gone in between is as well.
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+}

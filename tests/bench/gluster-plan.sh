@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# Sourced by scripts/bench: gluster-plan by itself; no other program answers its question.
+
+# lab NODES STICKS REPLICA: a document with so many nodes, 24 to a power domain.
+lab() {
+  python3 - "$@" <<'PY'
+import json, sys
+nodes, sticks, replica = map(int, sys.argv[1:])
+print(json.dumps({"name": "lab", "nodes": [
+    {"name": f"n{i}", "arch": "aarch64", "os": "debian", "power_domain": f"d{i // 24}",
+     "usb": [{"device": f"/dev/sd{chr(97 + s)}", "size_bytes": 64000000000, "use": "brick"} for s in range(sticks)]}
+    for i in range(nodes)], "storage": {"volumes": [{"name": "gv0", "replica": replica}]}}))
+PY
+}
+
+# at_most WHAT SECONDS COMMAND: the median of its time.
+at_most() {
+  local ours
+  ours=$(median "$3")
+  row "$1" "$(seconds "$ours")" "" "$(awk -v a="$ours" -v b="$2" 'BEGIN { printf "%.2f", a / b }')" "at most $2 s"
+}
+
+bench_gluster_plan() {
+  gluster-plan --example >"${work:?}/cluster.json"
+  start "gluster-plan, the reference cluster, start to end" 4 gluster-plan "${work:?}/cluster.json"
+  # Nine nodes, nine sticks, and with 24 nodes to a domain one more, and a second domain by hand: 20 units.
+  lab 9 1 3 | jq '.nodes[8].power_domain = "d1"' >"${work:?}/twenty.json"
+  at_most "gluster-plan, all 1048576 losses of 20 things" 1 "gluster-plan <${work:?}/twenty.json >/dev/null"
+  local count small large
+  for count in 1000 4000; do
+    lab "$count" 4 4 >"${work:?}/lab-$count.json"
+  done
+  at_most "gluster-plan, 1000 nodes of 4 sticks" 1 "gluster-plan <${work:?}/lab-1000.json >/dev/null"
+  small=$(median "gluster-plan <${work:?}/lab-1000.json >/dev/null")
+  large=$(median "gluster-plan <${work:?}/lab-4000.json >/dev/null")
+  row "gluster-plan, 4000 nodes of 4 sticks, beside 1000" "$(seconds "$large")" "$(seconds "$small")" \
+    "$(awk -v a="$large" -v b="$small" 'BEGIN { printf "%.2f", a / b }')" "5"
+  memory "gluster-plan, 1000 nodes, peak memory" 150000000 "${work:?}/lab-1000.json" gluster-plan
+}

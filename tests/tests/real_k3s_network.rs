@@ -1,0 +1,139 @@
+//! k3s-join in four network namespaces: routes, interfaces, ports that a firewall closes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use cluster_tests::program::Program;
+use cluster_tests::{require, tools};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
+
+/// Findings that are about the network; the others are about the machine that the test runs on.
+const NETWORK: [&str; 18] = [
+    "address-leased",
+    "address-missing",
+    "address-wrong-interface",
+    "default-route-interface",
+    "interface-missing",
+    "no-default-route",
+    "no-route-to-server",
+    "peer-silent",
+    "port-closed",
+    "port-taken",
+    "server-forbidden",
+    "server-name-unknown",
+    "server-no-route",
+    "server-refused",
+    "server-silent",
+    "server-unreachable",
+    "server-url",
+    "server-wrong-interface",
+];
+
+/// What the script says, by scene.
+fn scenes() -> BTreeMap<String, Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut document: Value = serde_json::from_str(EXAMPLE).unwrap();
+    for node in document["nodes"].as_array_mut().unwrap() {
+        node["os"] = json!("raspios");
+    }
+    let file = folder.path().join("cluster.json");
+    std::fs::write(&file, document.to_string()).unwrap();
+    for name in ["k3s.token", "k3s.agent-token"] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("{name}-0123456789-0123456789")).unwrap();
+        std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+    }
+    let program = tools::folder().unwrap().join("k3s-join");
+    let script = tools::top().join("tests/k3s/network.sh");
+    let words = [
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "bash",
+    ];
+    let outcome = Program::new("unshare")
+        .args(words)
+        .args([script.as_path(), &program, &file, folder.path()])
+        .run()
+        .unwrap();
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "{}\n{}",
+        outcome.stderr,
+        outcome.text()
+    );
+    let text = outcome.text();
+    let scenes = text.lines().map(|line| line.split_once('\t').unwrap());
+    scenes
+        .map(|(name, json)| (name.to_owned(), serde_json::from_str(json).unwrap()))
+        .collect()
+}
+
+/// The ids of the findings about the network, sorted.
+fn network(answer: &Value) -> Vec<&str> {
+    let findings = answer["findings"].as_array().unwrap();
+    let ids = findings.iter().map(|f| f["id"].as_str().unwrap());
+    let mut found: Vec<&str> = ids.filter(|id| NETWORK.contains(id)).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn each_obstacle_between_the_nodes_is_named() {
+    if !require(&["unshare", "ip", "nft", "python3"]).unwrap() {
+        return;
+    }
+    let scenes = scenes();
+    for (scene, expected) in [
+        ("good", &[][..]),
+        ("nobody", &["server-refused"]),
+        ("dropped", &["port-closed", "server-silent"]),
+        ("one-port", &["port-closed", "server-refused"]),
+        ("rejected", &["port-closed", "server-unreachable"]),
+        // The kernel tells a TCP client nothing of it.
+        ("own-firewall", &["port-closed", "server-silent"]),
+        ("port-taken", &["port-taken"]),
+        ("no-default-route", &["no-default-route"]),
+        ("no-route", &["no-default-route", "no-route-to-server"]),
+        (
+            "unreachable-default",
+            &["no-default-route", "no-route-to-server"],
+        ),
+        (
+            "wrong-interface",
+            &[
+                "address-wrong-interface",
+                "default-route-interface",
+                "server-wrong-interface",
+            ],
+        ),
+        ("moved", &["address-missing", "no-default-route"]),
+        ("leased", &["address-leased", "default-route-interface"]),
+    ] {
+        let answer = &scenes[scene];
+        assert_eq!(network(answer), expected, "{scene}: {}", answer["findings"]);
+    }
+    let lost = network(&scenes["no-route-rehearsed"]);
+    assert!(lost.contains(&"server-no-route"), "{lost:?}");
+    let ports = &scenes["one-port"]["here"]["ports"];
+    let of = |node: &str, port: &str| {
+        let found = ports
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["node"] == node && p["port"] == port);
+        found.unwrap()["result"].clone()
+    };
+    assert_eq!(of("pi1", "tcp/10250"), "silent");
+    assert_eq!(of("pi1", "tcp/6443"), "reached");
+    assert_eq!(of("pi3", "tcp/10250"), "reached");
+    assert_eq!(of("pi3", "udp/8472"), "reached");
+}
