@@ -1,5 +1,5 @@
 //! No secret where it does not belong: every tool that there is runs in every form with marked secrets, and each process
-//! that it starts is watched. `scripts/README.md` says where each secret enters and where it may end.
+//! that it starts is watched. `cluster/scripts.md` says where each secret enters and where it may end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -258,7 +258,7 @@ fn what_is_watched_for_is_seen() {
 /// Every field of the document that names a secret's file stands in the table of secrets.
 #[test]
 fn the_table_of_secrets_has_a_row_for_each() {
-    let page = std::fs::read_to_string(tools::top().join("scripts/README.md")).unwrap();
+    let page = std::fs::read_to_string(tools::top().join("cluster/scripts.md")).unwrap();
     let table = page.split("## Secrets").nth(1).unwrap();
     let schema = tools::tool("poe-budget")
         .unwrap()

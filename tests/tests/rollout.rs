@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 fn script(name: &str, folder: &Path, arguments: &[&str]) -> Outcome {
     Program::new("env")
         .args([format!("BIN={}", tools::folder().unwrap().display())])
-        .args([tools::top().join("scripts/ansible").join(name)])
+        .args([tools::top().join("scripts/.parts/ansible").join(name)])
         .args(arguments)
         .folder(folder)
         .run()

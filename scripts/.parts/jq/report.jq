@@ -1,6 +1,6 @@
 # The report: one page that needs nothing but itself, made from the planned document.
 #
-#   jq -r -L scripts/jq --slurpfile pictures FILE -f scripts/jq/report.jq planned.json --args TOOL…
+#   jq -r -L scripts/.parts/jq --slurpfile pictures FILE -f scripts/.parts/jq/report.jq planned.json --args TOOL…
 #
 # FILE holds an object for each picture: its name, and the SVG as text.
 #

@@ -1,4 +1,4 @@
-# What plan-cluster's summary and its report share. `include "cluster";` with -L scripts/jq.
+# What plan-cluster's summary and its report share. `include "cluster";` with -L scripts/.parts/jq.
 
 # "89.90" in hundredths, and back.
 def cents: split(".") | (.[0] | tonumber) * 100 + (((.[1] // "") + "00")[0:2] | tonumber);

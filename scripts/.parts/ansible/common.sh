@@ -3,7 +3,7 @@
 
 name=${0##*/}
 # shellcheck disable=SC2154 # the script that sources this knows
-here=$top/scripts/ansible
+here=$top/scripts/.parts/ansible
 
 die() {
   echo "$name: $*" >&2
