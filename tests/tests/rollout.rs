@@ -377,7 +377,7 @@ fn what_is_asked_wrongly_is_said_before_anything_happens() {
         &json!({"nodes": [{"name": "-oProxyCommand=x"}]}),
     );
     let run = |name: &str, arguments: &str| {
-        let path = format!("../{name}");
+        let path = format!("../../{name}");
         script(&path, at, &arguments.split(' ').collect::<Vec<_>>())
     };
     for (name, arguments, code, said) in [

@@ -163,7 +163,11 @@ mod tests {
             .unwrap();
         let root = Root::open(Path::new("/")).unwrap();
         let id = i32::try_from(child.id()).unwrap();
-        let found = look(&root, id).unwrap();
+        let mut found = look(&root, id).unwrap();
+        // It is there a moment before its arguments are.
+        while found.arguments == [""] {
+            found = look(&root, id).unwrap();
+        }
         assert_eq!(found.arguments, ["sleep", "100"]);
         let other = Process {
             id,
