@@ -158,9 +158,6 @@ pub(crate) fn fill(planned: &mut Planned, volume: &Volume) {
     let bricks = volume.bricks().count();
     planned
         .cluster
-        .push(gluster::heal_full(&volume.name, bricks));
-    planned
-        .cluster
         .push(gluster::healed(&volume.name, bricks, HEAL_LIMIT_S));
 }
 

@@ -190,8 +190,10 @@ pub fn online(volume: &str, bricks: usize) -> Step {
     .harmless()
 }
 
-/// Asks for healing until nothing is left: by itself Gluster looks only every ten minutes (cluster.heal-timeout).
-const HEAL: &str = r#"until [ "$(gluster volume heal "$1" info | grep -c '^Number of entries: 0 *$')" = "$2" ]; do
+/// Asks for healing until nothing is left: by itself Gluster looks only every ten minutes (cluster.heal-timeout). First of all
+/// files, because the index of changes knows nothing of those that nobody touched.
+const HEAL: &str = r#"gluster volume heal "$1" full >/dev/null 2>&1 || true
+until [ "$(gluster volume heal "$1" info | grep -c '^Number of entries: 0 *$')" = "$2" ]; do
   gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
 done"#;
 
@@ -204,17 +206,6 @@ pub fn healed(volume: &str, bricks: usize, limit_s: u64) -> Step {
             &["sh", "-c", HEAL, "heal", volume, &bricks.to_string()],
             limit_s,
         ),
-        heal_lines(volume, "Number of entries:", "Number of entries: 0", bricks),
-    )
-    .harmless()
-}
-
-/// Has everything copied to bricks that lack it.
-pub fn heal_full(volume: &str, bricks: usize) -> Step {
-    Step::new(
-        format!("heal-{volume}"),
-        "the index of changes knows nothing of files that nobody touched",
-        gluster(&["volume", "heal", volume, "full"], 60),
         heal_lines(volume, "Number of entries:", "Number of entries: 0", bricks),
     )
     .harmless()

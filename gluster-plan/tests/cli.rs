@@ -353,7 +353,6 @@ fn changes_are_looked_at_step_by_step() {
             "mount-sda",
             "folder-gv0",
             "commit-gv0",
-            "heal-gv0",
             "healed-gv0"
         ]
     );

@@ -11,6 +11,7 @@ namespaces that it makes; sticks are loop devices on sparse files in FOLDER, and
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -175,6 +176,12 @@ def start(node):
     inside(node, "sh", "-c", "rm -f /run/glusterd.socket /run/glusterd.pid; exec glusterd")
 
 
+def joined(volume, bricks):
+    """Whether the client's mount is connected to every brick: it tries again only every three seconds."""
+    seen = inside("client", "sh", "-c", f"cat /mnt/{volume}/.meta/graphs/active/{volume}-client-*/private", check=False).stdout
+    return len(re.findall(r"^connected *= *1$", seen, re.M)) == bricks
+
+
 def whole(volume="gv0", bricks=4, limit=90):
     """Waits until every brick is there and nothing is to be healed."""
     deadline = time.monotonic() + limit
@@ -187,7 +194,7 @@ def whole(volume="gv0", bricks=4, limit=90):
             pushed = True
         info = gluster("pi1", "volume", "heal", volume, "info", check=False, limit=130).stdout
         lines = info.splitlines()
-        if lines.count("Status: Connected") == bricks and lines.count("Number of entries: 0") == bricks:
+        if lines.count("Status: Connected") == bricks and lines.count("Number of entries: 0") == bricks and joined(volume, bricks):
             return
         if time.monotonic() > deadline:
             raise RuntimeError(f"{volume} is not whole:\n{info}")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gluster of cloud-at-home: run on pi3.
-# Made by gluster-plan 0.1.0; plan 1ba9f6c2585b2cf486554847115f6a8e75f06f7ec4f0779eb95b499aef1afed8.
+# Made by gluster-plan 0.1.0; plan 7fa80c397ef36bb7b2e20bfa6dae4093dbd388d2e308eabe33ad01c2e71cb053.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -157,21 +157,6 @@ done
 echo online' online gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- online || die 'commit-gv0 did not work'
 fi
 
-# heal-gv0: the index of changes knows nothing of files that nobody touched
-if [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
-Number of entries: 0
-Number of entries: 0
-Number of entries: 0' ]; then
-  say 'heal-gv0: already so'
-else
-  say 'heal-gv0: run gluster --mode=script volume heal gv0 full'
-  timeout 60 gluster --mode=script volume heal gv0 full
-  [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
-Number of entries: 0
-Number of entries: 0
-Number of entries: 0' ] || die 'heal-gv0 did not work'
-fi
-
 # healed-gv0: every brick holds a whole copy again
 if [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
 Number of entries: 0
@@ -179,10 +164,12 @@ Number of entries: 0
 Number of entries: 0' ]; then
   say 'healed-gv0: already so'
 else
-  say 'healed-gv0: run sh -c '\''until [ "$(gluster volume heal "$1" info | grep -c '\''\'\'''\''^Number of entries: 0 *$'\''\'\'''\'')" = "$2" ]; do
+  say 'healed-gv0: run sh -c '\''gluster volume heal "$1" full >/dev/null 2>&1 || true
+until [ "$(gluster volume heal "$1" info | grep -c '\''\'\'''\''^Number of entries: 0 *$'\''\'\'''\'')" = "$2" ]; do
   gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
 done'\'' heal gv0 4'
-  timeout 43200 sh -c 'until [ "$(gluster volume heal "$1" info | grep -c '\''^Number of entries: 0 *$'\'')" = "$2" ]; do
+  timeout 43200 sh -c 'gluster volume heal "$1" full >/dev/null 2>&1 || true
+until [ "$(gluster volume heal "$1" info | grep -c '\''^Number of entries: 0 *$'\'')" = "$2" ]; do
   gluster volume heal "$1" >/dev/null 2>&1 || true; sleep 10
 done' heal gv0 4
   [ "$(lines 'Number of entries:' gluster volume heal gv0 info)" = 'Number of entries: 0
