@@ -16,7 +16,9 @@ SHELL := bash
 # pi-partition and pi-dockerroot are about what a node's disk is like now. Until that is known their answer is no, which
 # would stop everything behind them; so they stand beside the chain.
 $(OUT)/poe-budget.json: $(CLUSTER)
-$(OUT)/k3s-join.json: $(OUT)/poe-budget.json
+$(OUT)/pi-wifi.json: $(OUT)/poe-budget.json
+$(OUT)/gluster-plan.json: $(OUT)/pi-wifi.json
+$(OUT)/k3s-join.json: $(OUT)/gluster-plan.json
 $(OUT)/nat-gen.json: $(OUT)/k3s-join.json
 $(OUT)/pi-partition.json: $(CLUSTER)
 $(OUT)/pi-dockerroot.json: $(OUT)/pi-partition.json
