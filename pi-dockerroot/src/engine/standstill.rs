@@ -20,22 +20,27 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 
 impl Acting<'_> {
-    pub(super) fn stop(&mut self, argv: &[String]) -> Result<()> {
-        match self.running() {
-            Ok(Some(running)) => {
-                let mut inventory = running.live.inventory(self.root)?;
-                // An earlier run may have been killed while the engine was ending its containers.
-                for (id, before) in self.inventory().containers {
-                    if let Some(container) = inventory.containers.get_mut(&id) {
-                        container.runs |= before.runs;
-                        container.processes.extend(before.processes);
-                    }
-                }
-                self.record.inventory = Some(inventory);
-                self.live = Some(running.live);
-                self.record.write(self.root)?;
+    /// Remembers what runs before the engine is stopped.
+    fn take_inventory(&mut self) -> Result<()> {
+        let Some(running) = self.running()? else {
+            return Ok(());
+        };
+        let mut inventory = running.live.inventory(self.root)?;
+        // An earlier run may have been killed while the engine was ending its containers.
+        for (id, before) in self.inventory().containers {
+            if let Some(container) = inventory.containers.get_mut(&id) {
+                container.runs |= before.runs;
+                container.processes.extend(before.processes);
             }
-            Ok(None) => {}
+        }
+        self.record.inventory = Some(inventory);
+        self.live = Some(running.live);
+        self.record.write(self.root)
+    }
+
+    pub(super) fn stop(&mut self, argv: &[String]) -> Result<()> {
+        match self.take_inventory() {
+            Ok(()) => {}
             // It is ending since that run.
             Err(_) if self.record.inventory.is_some() => {}
             Err(error) => return Err(error),
@@ -130,6 +135,9 @@ impl Acting<'_> {
             self.state.service.start.clone(),
         );
         if self.unsure && self.runs()? {
+            // The killed run may not have come to its stop, and then it remembered nothing. Where the engine does not answer,
+            // it did.
+            let _ = self.take_inventory();
             // What does not stop is seen right after, and a second stop of what is ending does no harm.
             let _ = run(&stop);
             self.ended()?;
