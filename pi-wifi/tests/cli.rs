@@ -258,7 +258,7 @@ fn what_a_stack_cannot_express_is_refused_by_its_name() {
             "backslash",
         ),
         (
-            vec!["--stack", "netplan"],
+            vec!["--stack", "netplan", "--netplan-version", "0.107.1"],
             json!({"psk_file": "quote"}),
             "inner quote",
         ),

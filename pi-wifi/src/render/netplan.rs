@@ -122,9 +122,11 @@ fn quote_before_hash(text: &str) -> bool {
     text.find('"').is_some_and(|at| text[at..].contains('#'))
 }
 
-/// The derived key where every version pins WPA-PSK with it; the passphrase where one may offer SAE too.
+/// The derived key for WPA2, but for a netplan that is known to be so new that it offers SAE beside it: that then never connects
+/// where the access point has WPA3 as well.
 fn form(network: &Network, range: NetplanRange) -> Form {
-    let derived = network.request.security == Security::Wpa2 && !range.some_since(MIXED);
+    let newer = range.all_since(MIXED) || range.to.is_some() && range.some_since(MIXED);
+    let derived = network.request.security == Security::Wpa2 && !newer;
     match derived {
         true => Form::KeyHex,
         false => Form::PhraseYaml,
