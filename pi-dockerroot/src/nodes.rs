@@ -8,25 +8,18 @@ use crate::engine::request::Request;
 use crate::engine::target;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
+use cluster::edge::nodes::{Earlier, not_looked_at};
 use cluster::edge::{Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::{Node, Os};
 use cluster::root::Root;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The label of the partition that is made for the engine.
 const LABEL: &str = "docker";
-
-/// The tool's own key in a document that was read.
-#[derive(Default, Deserialize)]
-struct Earlier {
-    #[serde(default)]
-    nodes: BTreeMap<String, Box<RawValue>>,
-}
 
 /// What is used of pi-partition's answer.
 #[derive(Default, Deserialize)]
@@ -335,14 +328,7 @@ fn join(
             answer.pending = answer.pending.map(|_| true);
         }
         if kept["ok"] == false {
-            let message = format!(
-                "the document's answer for {name} is not ok, and this run did not look at it"
-            );
-            findings.push(Finding::warning(
-                "engine-kept-answer",
-                name.clone(),
-                message,
-            ));
+            findings.push(not_looked_at("engine-kept-answer", &name));
         }
         answer.nodes.insert(name, Entry::Kept(raw));
     }

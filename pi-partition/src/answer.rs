@@ -4,11 +4,11 @@ use crate::extent::Extent;
 use crate::request::Request;
 use crate::state::{DiskState, Kind};
 use crate::table::Table;
+use cluster::edge::nodes::Entry;
 use cluster::inventory::Filesystem;
 use cluster::plan::{Hex, Plan, Step};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer for all nodes.
@@ -19,31 +19,7 @@ pub struct Answer {
     /// Whether this run did something.
     pub changed: bool,
     /// The answer for each node by its name; an image's is `image`.
-    pub nodes: BTreeMap<String, Entry>,
-}
-
-/// A node's answer: this run's, or another run's, which is passed on as it was.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Entry {
-    /// From this run.
-    New(Box<NodeAnswer>),
-    /// From the document that was read.
-    Kept(Box<RawValue>),
-}
-
-impl JsonSchema for Entry {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NodeAnswer".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        generator.subschema_for::<NodeAnswer>()
-    }
+    pub nodes: BTreeMap<String, Entry<NodeAnswer>>,
 }
 
 /// The answer for one node.

@@ -1,6 +1,6 @@
 //! The job on one page: which disks, observe, plan, and with `--apply` act.
 
-use crate::answer::{Answer, Entry, NodeAnswer};
+use crate::answer::{Answer, NodeAnswer};
 use crate::apply::{self, Acting};
 use crate::cli::Cli;
 use crate::device::OpenDisk;
@@ -11,24 +11,16 @@ use crate::{observe, report, undo, unwind};
 use anyhow::Context;
 use cluster::document::Document;
 use cluster::edge::node::{host_name, identity};
+use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::Node;
 use cluster::plan::Plan;
 use cluster::root::Root;
 use cluster::run::{self, Journal, Refusal, Unfinished, image_path, system_path};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// The tool's own key in a document that was read: what is kept, and what was planned.
-#[derive(Default, Deserialize)]
-struct Earlier {
-    #[serde(default)]
-    nodes: BTreeMap<String, Box<RawValue>>,
-}
 
 /// A disk on this machine, and what is wished of it.
 struct Local<'a> {
@@ -220,33 +212,14 @@ fn join(
     earlier: Earlier,
     findings: &mut Vec<Finding>,
 ) -> Answer {
-    let mut answer = Answer {
-        pending: answers.values().any(|node| node.pending),
-        changed: answers.values().any(|node| node.changed),
-        nodes: BTreeMap::new(),
-    };
-    for (name, raw) in earlier.nodes {
-        if answers.contains_key(&name) {
-            continue;
-        }
-        let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        answer.pending |= kept["pending"] == true;
-        if kept["ok"] != true {
-            let message = format!(
-                "the document's answer for {name} is not ok, and this run did not look at it"
-            );
-            findings.push(Finding::warning(
-                "partition-kept-answer",
-                name.clone(),
-                message,
-            ));
-        }
-        answer.nodes.insert(name, Entry::Kept(raw));
+    let pending = answers.values().any(|node| node.pending);
+    let changed = answers.values().any(|node| node.changed);
+    let (nodes, kept) = earlier.join(answers, "partition-kept-answer", findings);
+    Answer {
+        pending: pending || kept,
+        changed,
+        nodes,
     }
-    for (name, node) in answers {
-        answer.nodes.insert(name, Entry::New(Box::new(node)));
-    }
-    answer
 }
 
 impl Local<'_> {

@@ -2,10 +2,10 @@
 
 use crate::check::Report;
 use crate::request::Request;
+use cluster::edge::nodes::Entry;
 use cluster::plan::Step;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer for all nodes.
@@ -16,34 +16,10 @@ pub struct Answer {
     /// Whether this run did something.
     pub changed: bool,
     /// The answer for each node by its name.
-    pub nodes: BTreeMap<String, Entry>,
+    pub nodes: BTreeMap<String, Entry<NodeAnswer>>,
     /// The artefacts of the chosen format.
     #[serde(skip)]
     pub artefacts: Vec<cluster::edge::Artefact>,
-}
-
-/// A node's answer: this run's, or another run's, which is passed on as it was.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Entry {
-    /// From this run.
-    New(Box<NodeAnswer>),
-    /// From the document that was read.
-    Kept(Box<RawValue>),
-}
-
-impl JsonSchema for Entry {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NodeAnswer".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        generator.subschema_for::<NodeAnswer>()
-    }
 }
 
 /// The answer for one node.

@@ -1,6 +1,6 @@
 //! The job on one page: plan for each node, look at this one, or act on it.
 
-use crate::answer::{Answer, Entry, NodeAnswer, PlannedFile};
+use crate::answer::{Answer, NodeAnswer, PlannedFile};
 use crate::check;
 use crate::cli::{Cli, Format};
 use crate::content::File;
@@ -8,23 +8,14 @@ use crate::request::{Network, Request, Site};
 use crate::{apply, guard, plan, render, watch, wish};
 use anyhow::Context;
 use cluster::edge::node::host_name;
+use cluster::edge::nodes::Earlier;
 use cluster::edge::{Artefact, Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::{Inventory, Node, Wifi};
 use cluster::plan::Plan;
 use cluster::root::Root;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// The tool's own key in a document that was read.
-#[derive(Default, Deserialize)]
-struct Earlier {
-    #[serde(default)]
-    nodes: BTreeMap<String, Box<RawValue>>,
-}
 
 /// What all nodes share.
 pub(crate) struct Job<'a> {
@@ -269,28 +260,13 @@ fn join(
     earlier: Earlier,
     findings: &mut Vec<Finding>,
 ) -> Answer {
-    let mut answer = Answer {
-        pending: answers.values().any(|node| node.pending),
-        changed: answers.values().any(|node| node.changed),
-        nodes: BTreeMap::new(),
+    let pending = answers.values().any(|node| node.pending);
+    let changed = answers.values().any(|node| node.changed);
+    let (nodes, kept) = earlier.join(answers, "wifi-kept-answer", findings);
+    Answer {
+        pending: pending || kept,
+        changed,
+        nodes,
         artefacts: Vec::new(),
-    };
-    for (name, raw) in earlier.nodes {
-        if answers.contains_key(&name) {
-            continue;
-        }
-        let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        answer.pending |= kept["pending"] == true;
-        if kept["ok"] != true {
-            let message = format!(
-                "the document's answer for {name} is not ok, and this run did not look at it"
-            );
-            findings.push(Finding::warning("wifi-kept-answer", name.clone(), message));
-        }
-        answer.nodes.insert(name, Entry::Kept(raw));
     }
-    for (name, node) in answers {
-        answer.nodes.insert(name, Entry::New(Box::new(node)));
-    }
-    answer
 }

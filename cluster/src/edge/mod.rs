@@ -4,6 +4,7 @@
 
 mod failure;
 pub mod node;
+pub mod nodes;
 mod output;
 mod schema;
 

@@ -1,7 +1,8 @@
 //! The plan as a shell script.
 
-use crate::answer::{Answer, DiskAnswer, Entry, NodeAnswer};
+use crate::answer::{Answer, DiskAnswer, NodeAnswer};
 use cluster::edge::Artefact;
+use cluster::edge::nodes::Entry;
 use cluster::plan::{Action, Check, Plan, Step, script};
 use serde_json::{Value, json};
 use std::path::PathBuf;

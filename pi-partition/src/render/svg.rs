@@ -1,8 +1,9 @@
 //! The picture: each disk before and after, drawn to scale, with a legend.
 
 use super::text::{size, stretches};
-use crate::answer::{Answer, DiskAnswer, Entry, NodeAnswer, PlannedPartition};
+use crate::answer::{Answer, DiskAnswer, NodeAnswer, PlannedPartition};
 use cluster::edge::Verdict;
+use cluster::edge::nodes::Entry;
 use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit};
 
 /// The width of everything, and of what stands within the margins.
@@ -44,7 +45,7 @@ pub fn svg(verdict: &Verdict<Answer>) -> String {
 }
 
 /// A node's disk in a sentence, for who cannot see it.
-fn describe((name, entry): (&String, &Entry)) -> String {
+fn describe((name, entry): (&String, &Entry<NodeAnswer>)) -> String {
     let Entry::New(node) = entry else {
         return format!("{name}: as in the document.");
     };

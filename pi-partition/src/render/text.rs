@@ -1,6 +1,7 @@
 //! The answer for people: each disk before and after, drawn to scale, the steps, and what was noticed.
 
-use crate::answer::{Answer, DiskAnswer, Entry, NodeAnswer, PlannedPartition};
+use crate::answer::{Answer, DiskAnswer, NodeAnswer, PlannedPartition};
+use cluster::edge::nodes::Entry;
 use cluster::edge::{Verdict, findings_text};
 use cluster::name::escape_controls;
 use cluster::plan::steps_text;

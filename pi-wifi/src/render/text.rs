@@ -1,7 +1,8 @@
 //! The answer for people.
 
-use crate::answer::{Answer, Entry, NodeAnswer};
+use crate::answer::{Answer, NodeAnswer};
 use crate::request::{Request, Source};
+use cluster::edge::nodes::Entry;
 use cluster::edge::{Verdict, findings_text};
 use cluster::inventory::Security;
 use cluster::name::escape_controls;
