@@ -13,27 +13,18 @@ print(json.dumps({"name": "lab", "nodes": [
 PY
 }
 
-# at_most WHAT SECONDS COMMAND: the median of its time.
-at_most() {
-  local ours
-  ours=$(median "$3")
-  row "$1" "$(seconds "$ours")" "" "$(awk -v a="$ours" -v b="$2" 'BEGIN { printf "%.2f", a / b }')" "at most $2 s"
-}
-
 bench_gluster_plan() {
-  gluster-plan --example >"${work:?}/cluster.json"
-  start "gluster-plan, the reference cluster, start to end" 4 gluster-plan "${work:?}/cluster.json"
+  local few many count time
   # Nine nodes, nine sticks, and with 24 nodes to a domain one more, and a second domain by hand: 20 units.
   lab 9 1 3 | jq '.nodes[8].power_domain = "d1"' >"${work:?}/twenty.json"
-  at_most "gluster-plan, all 1048576 losses of 20 things" 1 "gluster-plan <${work:?}/twenty.json >/dev/null"
-  local count small large
+  time=$(median "taskset -c 0 gluster-plan <$work/twenty.json >/dev/null")
+  within "all 1048576 losses of 20 things, on one core" 1 "$time"
   for count in 1000 4000; do
-    lab "$count" 4 4 >"${work:?}/lab-$count.json"
+    lab "$count" 4 4 >"$work/lab-$count.json"
   done
-  at_most "gluster-plan, 1000 nodes of 4 sticks" 1 "gluster-plan <${work:?}/lab-1000.json >/dev/null"
-  small=$(median "gluster-plan <${work:?}/lab-1000.json >/dev/null")
-  large=$(median "gluster-plan <${work:?}/lab-4000.json >/dev/null")
-  row "gluster-plan, 4000 nodes of 4 sticks, beside 1000" "$(seconds "$large")" "$(seconds "$small")" \
-    "$(awk -v a="$large" -v b="$small" 'BEGIN { printf "%.2f", a / b }')" "5"
-  memory "gluster-plan, 1000 nodes, peak memory" 150000000 "${work:?}/lab-1000.json" gluster-plan
+  few=$(median "gluster-plan <$work/lab-1000.json >/dev/null")
+  within "1000 nodes of 4 sticks" 1 "$few"
+  many=$(median "gluster-plan <$work/lab-4000.json >/dev/null")
+  growth "4000 nodes of 4 sticks, beside 1000" 5 "$many" "$few"
+  memory "1000 nodes, peak memory" 150000000 "$work/lab-1000.json" gluster-plan
 }

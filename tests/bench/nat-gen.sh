@@ -34,21 +34,24 @@ PY
 
 bench_nat_gen() {
   nat-gen --example >"${work:?}/cluster.json"
-  start "nat-gen, the reference cluster, start to end" 4 nat-gen "${work:?}/cluster.json"
 
   # So many ports include Gluster's and K3s's own; forced, they come to rules like all others.
-  local count command="nat-gen --cluster ${work:?}/cluster.json -f rsc" name
+  local count option what peer command="nat-gen --cluster $work/cluster.json -f rsc" name
+  local -A time
   for name in gluster flannel-wireguard; do
     command+=" --force-port $name"
   done
   for count in 2000 20000; do
-    services "$count" >"${work:?}/services.json"
-    compare "nat-gen, $count services from kubectl, a tenth exposed" "0.5" \
-      "$command <${work:?}/services.json >/dev/null" "jq -c . <${work:?}/services.json >/dev/null" "jq -c ."
-    compare "nat-gen, $count services from kubectl, --all" "0.5" \
-      "$command --all <${work:?}/services.json >/dev/null" "jq -c . <${work:?}/services.json >/dev/null" "jq -c ."
+    services "$count" >"$work/services.json"
+    peer=$(median "jq -c . <$work/services.json >/dev/null")
+    for option in '' --all; do
+      what="$count services from kubectl, ${option:-a tenth exposed}"
+      time[$count$option]=$(median "$command $option <$work/services.json >/dev/null")
+      beside "$what" 0.5 "${time[$count$option]}" "$peer" "jq -c ."
+    done
   done
-  memory "nat-gen, 20000 services, peak memory" $((3 * $(stat -c %s "${work:?}/services.json"))) \
-    "${work:?}/services.json" nat-gen --cluster "${work:?}/cluster.json" -f rsc --force-port gluster
-  rm "${work:?}/services.json"
+  growth "20000 services from kubectl, --all, beside 2000" 12.5 "${time[20000--all]}" "${time[2000--all]}"
+  memory "20000 services, peak memory" $((3 * $(stat -c %s "$work/services.json"))) \
+    "$work/services.json" nat-gen --cluster "$work/cluster.json" -f rsc --force-port gluster
+  rm "$work/services.json"
 }

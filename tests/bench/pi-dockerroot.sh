@@ -35,6 +35,9 @@ for folder in range(int(sys.argv[2]) // 50):
 PY
 }
 
+# The median of the numbers in its input.
+middle() { sort -n | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'; }
+
 # contend ROUNDS RESULT PREPARE NAME=COMMAND…: runs the commands in turns, so that whatever else the machine does hits
 # all of them; flushes after each; writes the median seconds of each to RESULT.NAME.
 contend() {
@@ -51,41 +54,33 @@ contend() {
     done
   done
   for contender; do
-    sort -n "$result.${contender%%=*}.all" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }' >"$result.${contender%%=*}"
+    middle <"$result.${contender%%=*}.all" >"$result.${contender%%=*}"
   done
   [ -n "$round" ]
 }
 
-# beside WHAT LIMIT RESULT OURS PEER PEER'S-COMMAND
-beside() {
-  local ours peer
-  ours=$(cat "$3.$4")
-  peer=$(cat "$3.$5")
-  row "$1, beside \`$6\`" "$(seconds "$ours")" "$(seconds "$peer")" \
-    "$(awk -v a="$ours" -v b="$peer" 'BEGIN { printf "%.2f", a / b }')" "at most $2"
+# raced WHAT LIMIT RESULT PEER PEER'S-COMMAND: ours beside a peer, as contend found them.
+raced() {
+  beside "$1" "$2" "$(cat "$3.ours")" "$(cat "$3.$4")" "$5"
 }
 
-# One of the parts below, in a mount namespace of its own; what is mounted goes with it. Rows come back in a file.
+# The parts below, each in a mount namespace of its own; what is mounted goes with it. Rows come back in a file.
 bench_pi_dockerroot() {
   local part
   if [ "$(id -u)" != 0 ]; then
-    echo "bench: pi-dockerroot needs root for its disks; left out" >&2
+    left_out "needs root for its disks"
     return
   fi
-  for part in speed memory; do
-    export work
-    : >"$work/rows"
-    unshare -m bash -euo pipefail -c "
-      $(declare -f row seconds beside contend bench_tree many_files dockerroot_disks dockerroot_speed dockerroot_memory)
-      rows=()
-      mount --make-rprivate /
-      dockerroot_disks
+  export work tool
+  for part in speed memory downtime; do
+    unshare --mount --propagation private bash -euo pipefail -c "
+      . tests/bench/lib.sh
+      . tests/bench/pi-dockerroot.sh
       dockerroot_$part
       printf '%s\n' \"\${rows[@]}\" >\"\$work/rows\""
     mapfile -t -O "${#rows[@]}" rows <"$work/rows"
     rm -rf "${work:?}/from" "$work/to" "$work/disks"
   done
-  dockerroot_downtime
   echo "What each loses of a tree with everything, on XFS:" >&2
   unshare -m tests/copy/losses.sh "$(command -v pi-dockerroot)" xfs >&2
 }
@@ -104,48 +99,49 @@ dockerroot_disks() {
 }
 
 dockerroot_speed() {
+  dockerroot_disks
   local from=$work/from/tree to=$work/to/tree ours second
   bench_tree "$from"
   find "$from" -type f -exec cat {} + >/dev/null
   ours="pi-dockerroot -n --tree --from $from --to $to --apply --only"
   contend 5 "$work/copy" "rm -rf $to; mkdir $to" \
     "ours=$ours" "rsync=rsync -aHAXS $from/ $to/" "cp=cp -a $from/. $to/" "tar=tar -C $from -cf - . | tar -C $to -xf -"
-  beside "pi-dockerroot, 60,000 files, 845 MB" 0.5 "$work/copy" ours rsync "rsync -aHAXS"
-  beside "the same" 0.7 "$work/copy" ours cp "cp -a"
-  beside "the same" 0.9 "$work/copy" ours tar "tar | tar"
+  raced "60,000 files, 845 MB" 0.5 "$work/copy" rsync "rsync -aHAXS"
+  raced "60,000 files, 845 MB" 0.7 "$work/copy" cp "cp -a"
+  raced "60,000 files, 845 MB" 0.9 "$work/copy" tar "tar -c to tar -x"
   contend 3 "$work/verify" "rm -rf $to; mkdir $to" \
     "ours=$ours --verify" "rsync=rsync -aHAXS $from/ $to/; rsync -aHAXSc $from/ $to/"
-  beside "pi-dockerroot, the same copied and verified" 0.8 "$work/verify" ours rsync "rsync -aHAXS; rsync -aHAXSc"
+  raced "60,000 files, copied and verified" 0.8 "$work/verify" rsync "rsync -aHAXS; rsync -aHAXSc"
   # The first percent of the files gets new content before each run.
   second="find $from -name 'file-*00.dat' -exec sh -c 'for f; do echo \$\$ >>\"\$f\"; done' x {} +"
   contend 5 "$work/second" "$second" "ours=$ours --update" "rsync=rsync -aHAXS --delete $from/ $to/"
-  beside "pi-dockerroot, second pass, 1 % changed" 0.5 "$work/second" ours rsync "rsync -aHAXS --delete"
+  raced "60,000 files, second pass, 1 % changed" 0.5 "$work/second" rsync "rsync -aHAXS --delete"
 }
 
 # A real engine, in namespaces of its own; the files below its disks lie in memory.
 dockerroot_downtime() {
-  local disks=$work/downtime
+  local disks=$work/disks
   mkdir "$disks"
   mount -t tmpfs -o size=6G none "$disks"
   TMPDIR=$disks TOOLS=$(dirname "$(command -v pi-dockerroot)") unshare --pid --fork --kill-child --mount --mount-proc --net \
     tests/engine/downtime.sh "$(declare -f bench_tree)" 3 >"$work/downtimes"
-  umount "$disks"
-  awk '{ print $1 }' "$work/downtimes" | sort -n | sed -n 2p >"$work/downtime.ours"
-  awk '{ print $2 }' "$work/downtimes" | sort -n | sed -n 2p >"$work/downtime.rsync"
-  beside "pi-dockerroot, Docker stands still: 845 MB, 1 % changed since the first pass" 0.3 "$work/downtime" ours rsync \
-    "stop; rsync -aHAXS; start"
+  cut -d' ' -f1 "$work/downtimes" | middle >"$work/downtime.ours"
+  cut -d' ' -f2 "$work/downtimes" | middle >"$work/downtime.rsync"
+  raced "Docker stands still: 845 MB, 1 % changed since the first pass" 0.3 "$work/downtime" rsync "stop; rsync -aHAXS; start"
 }
 
 dockerroot_memory() {
-  local count peak from to
+  dockerroot_disks
+  local count start from to bytes
+  local -A time
   for count in 100000 1000000; do
     from=$work/from/$count to=$work/to/$count
     many_files "$from" "$count"
     mkdir "$to"
-    command time -o "$work/memory" -f '%M %e' pi-dockerroot -n --tree --from "$from" --to "$to" --apply >/dev/null 2>&1
-    peak=$(tail -n1 "$work/memory" | cut -d' ' -f1)
-    row "pi-dockerroot, $count files in $((count / 50)) folders, peak memory; time" \
-      "$(awk -v k="$peak" 'BEGIN { printf "%.1f MB", k * 1024 / 1e6 }')" "$(tail -n1 "$work/memory" | cut -d' ' -f2) s" \
-      "$(awk -v k="$peak" 'BEGIN { printf "%.2f", k * 1024 / 64e6 }')" "at most 64.0 MB"
+    start=$(date +%s.%N)
+    bytes=$(peak /dev/null pi-dockerroot -n --tree --from "$from" --to "$to" --apply)
+    time[$count]=$(echo "$start $(date +%s.%N)" | awk '{ print $2 - $1 }')
+    weight "$count files in $((count / 50)) folders, peak memory" 64000000 "$bytes"
   done
+  growth "1000000 files, beside 100000" 12.5 "${time[1000000]}" "${time[100000]}"
 }

@@ -31,23 +31,24 @@ PY
 }
 
 bench_poe_budget() {
-  poe-budget --example >"${work:?}/cluster.json"
-  start "poe-budget, the reference cluster, start to end" 4 poe-budget "${work:?}/cluster.json"
-  memory "poe-budget, the reference cluster, peak memory" 6000000 "${work:?}/cluster.json" poe-budget
-
-  local size
+  local size peer time
+  local -A times
   for size in 1000 10000; do
     fleet "$size" >"${work:?}/fleet.json"
-    poe-budget "${work:?}/fleet.json" >"${work:?}/planned.json" 2>/dev/null || true
-    compare "poe-budget, $size switches with 24 devices each" "0.5" \
-      "poe-budget <${work:?}/fleet.json >/dev/null" "jq -c . <${work:?}/planned.json >/dev/null" "jq -c . on its output"
+    poe-budget "$work/fleet.json" >"$work/planned.json" 2>/dev/null || true
+    times[$size]=$(median "poe-budget <$work/fleet.json >/dev/null")
+    peer=$(median "jq -c . <$work/planned.json >/dev/null")
+    beside "$size switches with 24 devices each" 0.5 "${times[$size]}" "$peer" "jq -c . on its output"
   done
-  memory "poe-budget, 10000 switches, peak memory" $((6 * $(stat -c %s "${work:?}/fleet.json"))) "${work:?}/fleet.json" poe-budget
-  rm "${work:?}/fleet.json" "${work:?}/planned.json"
+  growth "10000 switches, beside 1000" 12.5 "${times[10000]}" "${times[1000]}"
+  memory "10000 switches, peak memory" $((6 * $(stat -c %s "$work/fleet.json"))) "$work/fleet.json" poe-budget
+  rm "$work/fleet.json" "$work/planned.json"
 
-  foreign 100000000 >"${work:?}/foreign.json"
-  compare "poe-budget, 100 MB of somebody else's keys" "0.1" \
-    "poe-budget <${work:?}/foreign.json >/dev/null" "jq -c . <${work:?}/foreign.json >/dev/null" "jq -c ."
-  memory "poe-budget, 100 MB of somebody else's keys, peak memory" \
-    $(($(stat -c %s "${work:?}/foreign.json") + 8000000)) "${work:?}/foreign.json" poe-budget
+  foreign 100000000 >"$work/foreign.json"
+  time=$(median "poe-budget <$work/foreign.json >/dev/null")
+  peer=$(median "jq -c . <$work/foreign.json >/dev/null")
+  beside "100 MB of somebody else's keys" 0.1 "$time" "$peer" "jq -c ."
+  memory "100 MB of somebody else's keys, peak memory" \
+    $(($(stat -c %s "$work/foreign.json") + 8000000)) "$work/foreign.json" poe-budget
+  rm "$work/foreign.json"
 }

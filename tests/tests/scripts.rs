@@ -299,3 +299,70 @@ fn make_plans_once_and_stops_at_a_no() {
         "a half-written target is left"
     );
 }
+
+#[test]
+fn every_tool_has_its_part_of_the_bench() {
+    let top = tools::top();
+    let names = tools::names().unwrap();
+    for tool in &names {
+        let command = format!(
+            ". $TOP/tests/bench/{tool}.sh && declare -F bench_{}",
+            tool.replace('-', "_")
+        );
+        let outcome = bash(top, &command);
+        assert_eq!(outcome.code, Some(0), "{tool}: {}", outcome.stderr);
+    }
+    for part in std::fs::read_dir(top.join("tests/bench")).unwrap() {
+        let part = part.unwrap().file_name().into_string().unwrap();
+        if let Some(name) = part.strip_suffix(".sh") {
+            let shared = ["lib", "reference"].contains(&name);
+            assert!(shared || names.iter().any(|tool| tool == name), "{part}");
+        }
+    }
+    let outcome = bash(top, "$TOP/scripts/bench no-tool");
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("nat-gen"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_row_of_the_bench_that_misses_its_aim_is_marked() {
+    let rows = |call: &str| {
+        let command =
+            format!(". tests/bench/lib.sh; tool=x-y; {call}; printf '%s\\n' \"${{rows[@]}}\"");
+        let outcome = bash(tools::top(), &command);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome.text()
+    };
+    for (call, row) in [
+        (
+            "beside a 0.5 1 2 jq",
+            "| x-y, a, beside `jq` | 1.00 s | 2.00 s | 0.50 | at most 0.5 |\n",
+        ),
+        (
+            "beside a 0.5 1.001 2 jq",
+            "| x-y, a, beside `jq` | 1.00 s | 2.00 s | 0.50 | at most 0.5, **missed** |\n",
+        ),
+        (
+            "within a 0.004 0.003",
+            "| x-y, a | 3.0 ms |  | 0.75 | at most 4 ms |\n",
+        ),
+        (
+            "within a 0.004 0.005 0.01 jq",
+            "| x-y, a, beside `jq` | 5.0 ms | 10.0 ms | 0.50 | at most 4 ms, **missed** |\n",
+        ),
+        (
+            "weight a 6000000 6100000",
+            "| x-y, a | 6.1 MB |  | 1.02 | at most 6.0 MB, **missed** |\n",
+        ),
+        (
+            "weight a '' 5000 10000 jq",
+            "| x-y, a, beside `jq` | 5.0 kB | 10.0 kB | 0.50 |  |\n",
+        ),
+        (
+            "growth a 5 4 1",
+            "| x-y, a | 4.00 s | 1.00 s | 4.00 | at most 5 |\n",
+        ),
+    ] {
+        assert_eq!(rows(call), row);
+    }
+}
