@@ -21,7 +21,6 @@ pub mod rancher;
 pub mod refuse;
 pub mod remarks;
 pub mod render;
-pub mod replace;
 pub mod reported;
 pub mod site;
 pub mod size;

@@ -1,14 +1,13 @@
 //! Request and document in, answer out. Pure: no clock, no randomness, no environment, no files.
 
 use crate::answer::{Answer, NodeStep, Part};
-use crate::change::{self, Change, Planned};
+use crate::change::{self, Change};
 use crate::draft::Draft;
 use crate::node;
 use crate::observed::{Found, Observed};
 use crate::oracle::Unit;
 use crate::refuse;
 use crate::remarks;
-use crate::replace;
 use crate::reported;
 use crate::site::Site;
 use crate::steps;
@@ -222,82 +221,6 @@ impl Draft<'_> {
         }
         steps.extend(change::on(&self.site.nodes[home].name, cluster));
         steps
-    }
-
-    /// Steps of a change, what is survived on the way, and where they are done.
-    fn change(
-        &mut self,
-        change: &Change,
-        peers: &[usize],
-        home: Option<usize>,
-    ) -> (Vec<NodeStep>, Option<Vec<change::Stage>>, Option<usize>) {
-        let planned = match change {
-            Change::Replace { old, new } => {
-                replace::replace(&self.site, &mut self.volumes, peers, *old, *new)
-            }
-            Change::Remove(node) => change::remove(&self.site, &mut self.volumes, peers, *node),
-            Change::Add(nodes) => self.add(nodes, peers),
-        };
-        let home = planned.home.or_else(|| match change {
-            // The node that leaves cannot detach itself.
-            Change::Remove(node) => peers.iter().copied().find(|peer| peer != node),
-            _ => home,
-        });
-        let mut steps = Vec::new();
-        for node in &planned.nodes {
-            steps.extend(node::node_part(&self.site, &self.volumes, *node));
-        }
-        if let Some(home) = home {
-            steps.extend(change::on(&self.site.nodes[home].name, planned.cluster));
-        }
-        self.findings.extend(planned.findings);
-        (steps, Some(planned.stages), home)
-    }
-
-    fn add(&mut self, nodes: &[usize], peers: &[usize]) -> Planned {
-        let mut all = Planned::default();
-        for volume in self
-            .volumes
-            .iter_mut()
-            .filter(|volume| !volume.adopted && !volume.sets.is_empty())
-        {
-            let given = self
-                .given
-                .iter()
-                .find(|given| given.name.as_str() == volume.name);
-            let named = given.is_none_or(|given| {
-                given.nodes.is_empty()
-                    || nodes.iter().all(|node| {
-                        given
-                            .nodes
-                            .iter()
-                            .any(|name| name.as_str() == self.site.nodes[*node].name)
-                    })
-            });
-            if !named {
-                continue;
-            }
-            let wanted = given.map_or(volume.replica, |given| Volume::asked(given).replica);
-            let more_copies = wanted > volume.replica || nodes.len() < volume.replica;
-            let planned = change::add(&self.site, volume, peers, nodes, more_copies);
-            all.cluster.extend(
-                planned
-                    .cluster
-                    .into_iter()
-                    .filter(|step| {
-                        all.cluster
-                            .iter()
-                            .all(|other: &cluster::plan::Step| other.id != step.id)
-                    })
-                    .collect::<Vec<_>>(),
-            );
-            if !planned.nodes.is_empty() {
-                all.nodes = planned.nodes;
-            }
-            all.stages.extend(planned.stages);
-            all.findings.extend(planned.findings);
-        }
-        all
     }
 }
 
