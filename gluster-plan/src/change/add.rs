@@ -1,7 +1,7 @@
 //! Nodes that join: more copies where a volume has one set, more sets where there are enough of them.
 
 use super::{Look, Planned, fill, places};
-use crate::gluster;
+use crate::gluster::{self, bricks};
 use crate::site::Site;
 use crate::volume::{Brick, Volume};
 
@@ -33,7 +33,7 @@ pub(super) fn add(
     planned.stage(Look::whole(&before, site, peers), None, "as it is");
     let peers = join(&mut planned, site, peers, nodes);
     if before.replica > 1 {
-        planned.cluster.push(gluster::in_step(&before.name, ""));
+        planned.cluster.push(bricks::in_step(&before.name, ""));
     }
     grow(&mut planned, site, volume, &peers, &new, grows);
     planned
@@ -63,7 +63,7 @@ fn grow(
     let bricks: Vec<&Brick> = new.iter().collect();
     planned
         .cluster
-        .push(gluster::add(volume, site, &bricks, more_copies));
+        .push(bricks::add(volume, site, &bricks, more_copies));
     let stale = if more_copies {
         places(volume, |stick| new.iter().any(|brick| brick.stick == stick))
     } else {
@@ -78,7 +78,7 @@ fn grow(
     if more_copies {
         fill(planned, volume);
     } else {
-        planned.cluster.extend(gluster::rebalance(&volume.name));
+        planned.cluster.extend(bricks::rebalance(&volume.name));
     }
     let id = planned.cluster.last().map(|step| step.id.clone());
     planned.stage(whole, id.as_deref(), "all is in its place");

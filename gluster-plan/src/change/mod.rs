@@ -10,7 +10,7 @@ pub use stage::Stage;
 
 use crate::answer::{NodeStep, Part};
 use crate::draft::Draft;
-use crate::gluster;
+use crate::gluster::bricks;
 use crate::node;
 use crate::oracle::State;
 use crate::volume::Volume;
@@ -113,7 +113,7 @@ pub(crate) fn fill(planned: &mut Planned, volume: &Volume) {
     let bricks = volume.bricks().count();
     planned
         .cluster
-        .push(gluster::healed(&volume.name, bricks, HEAL_LIMIT_S));
+        .push(bricks::healed(&volume.name, bricks, HEAL_LIMIT_S));
 }
 
 /// The cluster's steps as steps of a node.

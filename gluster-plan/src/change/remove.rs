@@ -1,7 +1,7 @@
 //! A node that leaves: one copy less.
 
 use super::{Look, Planned, places};
-use crate::gluster;
+use crate::gluster::bricks;
 use crate::site::Site;
 use crate::steps;
 use crate::volume::Volume;
@@ -72,8 +72,8 @@ fn one_less(
     volume.sets[set].remove(place);
     volume.replica -= 1;
     planned.stage(Look::whole(&before, site, peers), None, "as it is");
-    planned.cluster.push(gluster::in_step(&before.name, &old));
-    planned.cluster.push(gluster::remove(volume, site, &old));
+    planned.cluster.push(bricks::in_step(&before.name, &old));
+    planned.cluster.push(bricks::remove(volume, site, &old));
     let id = format!("remove-{}", volume.name);
     let after = Look::whole(volume, site, peers);
     planned.stage(after, Some(&id), "one copy less");

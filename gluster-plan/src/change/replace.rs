@@ -1,7 +1,7 @@
 //! Putting a stick in another's place.
 
 use super::{Look, Planned, fill, places};
-use crate::gluster;
+use crate::gluster::bricks;
 use crate::node;
 use crate::site::Site;
 use crate::steps;
@@ -53,10 +53,10 @@ fn same_place(
         planned.stage(dead, None, "the stick is dead");
         for brick in volume.bricks().filter(|brick| brick.stick == old) {
             let brick = volume.brick_name(brick, site);
-            planned.cluster.push(gluster::in_step(&volume.name, &brick));
+            planned.cluster.push(bricks::in_step(&volume.name, &brick));
             planned
                 .cluster
-                .push(gluster::reset_start(&volume.name, &brick, &stick.mount));
+                .push(bricks::reset_start(&volume.name, &brick, &stick.mount));
         }
     }
     let Some(device) = &stick.device else {
@@ -88,7 +88,7 @@ fn refill(planned: &mut Planned, site: &Site, volume: &Volume, peers: &[usize], 
         planned.cluster.push(folder(&volume.name, &brick.path));
         planned
             .cluster
-            .push(gluster::reset_commit(&volume.name, &name));
+            .push(bricks::reset_commit(&volume.name, &name));
     }
     let stale = places(volume, |other| other == stick);
     let id = format!("commit-{}", volume.name);
@@ -101,7 +101,7 @@ fn refill(planned: &mut Planned, site: &Site, volume: &Volume, peers: &[usize], 
 fn unmount(name: &str, target: &str) -> Step {
     let fit = format!(
         "findmnt -n --mountpoint \"$1\" >/dev/null || {{ echo fit; exit; }}; {}",
-        gluster::FIT
+        bricks::FIT
     );
     Step::new(
         format!("unmount-{name}"),
@@ -142,10 +142,10 @@ fn other_place(
         for (set, place) in &moved {
             let from = before.brick_name(&before.sets[*set][*place], site);
             let to = volume.brick_name(&volume.sets[*set][*place], site);
-            planned.cluster.push(gluster::in_step(&before.name, &from));
+            planned.cluster.push(bricks::in_step(&before.name, &from));
             planned
                 .cluster
-                .push(gluster::replace(volume, site, &from, &to));
+                .push(bricks::replace(volume, site, &from, &to));
         }
         let id = format!("replace-{}", volume.name);
         let what = "the new brick is there and not filled yet";
