@@ -17,7 +17,6 @@ pub mod observed;
 pub mod oracle;
 pub mod place;
 pub mod plan;
-pub mod rancher;
 pub mod refuse;
 pub mod remarks;
 pub mod render;

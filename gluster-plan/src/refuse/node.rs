@@ -1,6 +1,6 @@
 //! Nodes that Gluster does not run on, or of which nobody knows it.
 
-use crate::rancher::rancher_os;
+use crate::node::rancher::rancher_os;
 use crate::remarks::list;
 use crate::site::Site;
 use crate::volume::Volume;
