@@ -4,6 +4,7 @@ mod golden;
 pub mod machine;
 pub mod program;
 mod require;
+pub mod sources;
 pub mod tools;
 
 pub use golden::golden;
