@@ -51,19 +51,8 @@ impl Draft<'_> {
             .filter(|stick| !self.site.sticks[*stick].uuid.is_empty())
             .collect();
         let pool = pool_answer(&self.site, &self.volumes, &all);
-        if !pool.shared.is_empty() {
-            let names: Vec<&str> = pool.shared.iter().map(String::as_str).collect();
-            let message = "several volumes share these sticks: what one fills the others lack";
-            self.findings.push(Finding::warning("gluster-shared-sticks", remarks::list(&names), message).fix("give each volume sticks of its own, or nodes of its own in storage.volumes[].nodes"));
-        }
-        if !pool.spare.is_empty() && !self.volumes.is_empty() {
-            let names: Vec<&str> = pool.spare.iter().map(String::as_str).collect();
-            self.findings.push(Finding::info(
-                "gluster-spare",
-                remarks::list(&names),
-                "no volume uses these sticks: they can replace a dead one at once",
-            ));
-        }
+        self.findings.extend(shared_sticks(&pool));
+        self.findings.extend(spare_sticks(&pool, &self.volumes));
         let answer = Answer {
             pending: !steps.is_empty(),
             volumes,
@@ -202,6 +191,23 @@ fn pool_answer(site: &Site, volumes: &[Volume], all: &[usize]) -> Pool {
                 .sum()
         }),
     }
+}
+
+fn shared_sticks(pool: &Pool) -> Option<Finding> {
+    let names: Vec<&str> = pool.shared.iter().map(String::as_str).collect();
+    let message = "several volumes share these sticks: what one fills the others lack";
+    (!names.is_empty()).then(|| {
+        Finding::warning("gluster-shared-sticks", remarks::list(&names), message).fix(
+            "give each volume sticks of its own, or nodes of its own in storage.volumes[].nodes",
+        )
+    })
+}
+
+fn spare_sticks(pool: &Pool, volumes: &[Volume]) -> Option<Finding> {
+    let names: Vec<&str> = pool.spare.iter().map(String::as_str).collect();
+    let message = "no volume uses these sticks: they can replace a dead one at once";
+    (!names.is_empty() && !volumes.is_empty())
+        .then(|| Finding::info("gluster-spare", remarks::list(&names), message))
 }
 
 /// What listens on the nodes of volumes: the daemon, bricks on random ports since release 10, and an NFS server where one

@@ -1,20 +1,18 @@
 //! Request and document in, answer out. Pure: no clock, no randomness, no environment, no files.
 
 use crate::answer::{Answer, NodeStep, Part};
-use crate::change::{self, Change, Planned};
+use crate::change::{self, Change};
 use crate::draft::Draft;
+use crate::gluster;
 use crate::node;
 use crate::observed::{Found, Observed};
 use crate::oracle::Unit;
-use crate::refuse;
-use crate::remarks;
-use crate::replace;
-use crate::reported;
 use crate::site::Site;
 use crate::steps;
 use crate::volume::Volume;
 use cluster::finding::Finding;
-use cluster::inventory::{Inventory, Provisioner};
+use cluster::inventory::Inventory;
+use cluster::plan::Step;
 use std::collections::BTreeMap;
 
 /// What is asked for, after arguments and files were read.
@@ -47,24 +45,7 @@ pub fn plan(site: Site, inventory: &Inventory, request: &Request) -> (Answer, Ve
         findings: Vec::new(),
         load: BTreeMap::new(),
     };
-    let added = match &request.change {
-        Some(Change::Add(nodes)) => &nodes[..],
-        _ => &[],
-    };
-    let mut new_volumes = Vec::new();
-    for (index, volume) in given.iter().enumerate() {
-        let found = request
-            .observed
-            .volumes
-            .iter()
-            .flatten()
-            .find(|found| found.name == volume.name.as_str());
-        let before = draft.volumes.len();
-        draft.volume(index, found, added, request.change.is_some());
-        if found.is_none() && draft.volumes.len() > before {
-            new_volumes.push(before);
-        }
-    }
+    let new_volumes = draft.volumes(request);
     draft.adopt(&request.observed);
     if draft.volumes.is_empty() {
         draft.findings.push(
@@ -92,71 +73,27 @@ pub fn plan(site: Site, inventory: &Inventory, request: &Request) -> (Answer, Ve
 }
 
 impl Draft<'_> {
-    /// Everything that speaks against it.
-    fn check(&mut self, peers: &[usize], request: &Request) {
-        self.findings
-            .extend(refuse::nodes(&self.site, &self.volumes, self.inventory));
-        self.findings.extend(reported::check(
-            &self.inventory.nodes,
-            &self.site,
-            &self.volumes,
-        ));
-        self.findings
-            .extend(pool(&request.observed, peers, &self.site, &self.volumes));
-        self.ratios();
-        let storage = self.inventory.storage.as_ref();
-        if storage.is_some_and(|storage| storage.heketi) || request.heketi {
-            self.heketi(request.heketi);
+    /// The document's volumes; which of them are to be made.
+    fn volumes(&mut self, request: &Request) -> Vec<usize> {
+        let added = match &request.change {
+            Some(Change::Add(nodes)) => &nodes[..],
+            _ => &[],
+        };
+        let mut new_volumes = Vec::new();
+        for (index, volume) in self.given.iter().enumerate() {
+            let found = request
+                .observed
+                .volumes
+                .iter()
+                .flatten()
+                .find(|found| found.name == volume.name.as_str());
+            let before = self.volumes.len();
+            self.volume(index, found, added, request.change.is_some());
+            if found.is_none() && self.volumes.len() > before {
+                new_volumes.push(before);
+            }
         }
-        for volume in self
-            .volumes
-            .iter()
-            .filter(|volume| volume.provisioner == Some(Provisioner::Nfs))
-        {
-            let message = "an NFS server is one node: when it is down nobody has a volume, whatever Gluster survives";
-            self.findings.push(
-                Finding::info("gluster-nfs", &volume.name, message)
-                    .fix("provisioner local-path takes the mount that every node has anyway: dynamic, ReadWriteMany, no server in between"),
-            );
-        }
-    }
-
-    /// The servers' ratio is one for the whole pool.
-    fn ratios(&mut self) {
-        let with: Vec<&Volume> = self
-            .volumes
-            .iter()
-            .filter(|volume| volume.server.is_some())
-            .collect();
-        let first = with.first().and_then(|volume| volume.server);
-        let other = with.iter().find(|volume| volume.server != first);
-        if let (Some(_), Some(other)) = (first, other) {
-            let message = "the servers' ratio is one for the whole pool, and the volumes ask for different ones";
-            self.findings.push(
-                Finding::error("gluster-server-quorum-ratio", &other.name, message)
-                    .fix("say the same server_quorum_ratio everywhere"),
-            );
-        }
-    }
-
-    /// Heketi knows up to three copies.
-    fn heketi(&mut self, wanted: bool) {
-        for volume in self.volumes.iter().filter(|volume| volume.replica > 3) {
-            let message = format!(
-                "Heketi makes no volume of {} copies (\"Invalid replica value\", 3 at most), and nobody maintains it since 2023",
-                volume.replica
-            );
-            let finding = if wanted {
-                Finding::error("gluster-heketi-replica", &volume.name, message)
-            } else {
-                Finding::warning("gluster-heketi-replica", &volume.name, message)
-            };
-            self.findings.push(finding.fix("with replica 3 and a spare stick Heketi can, and it guarantees one loss all the same; -f k8s needs no Heketi"));
-        }
-        if wanted {
-            self.findings
-                .extend(crate::render::heketi::faults(&self.site));
-        }
+        new_volumes
     }
 
     /// Where the cluster's part is done: on the node of brick 1.
@@ -187,30 +124,7 @@ impl Draft<'_> {
                 steps.extend(node::node_part(&self.site, &wanted, node));
             }
         }
-        let present: Vec<usize> = match &observed.peers {
-            Some(seen) => peers
-                .iter()
-                .copied()
-                .filter(|peer| seen.iter().any(|s| s.name == self.site.nodes[*peer].name))
-                .collect(),
-            None if observed.volumes.is_some() => (0..self.volumes.len())
-                .filter(|v| !new.contains(v))
-                .flat_map(|v| self.volumes[v].nodes(&self.site))
-                .collect(),
-            None => Vec::new(),
-        };
-        let missing: Vec<usize> = peers
-            .iter()
-            .copied()
-            .filter(|peer| !present.contains(peer))
-            .collect();
-        let mut cluster = steps::cluster_part(&self.site, &wanted, peers, home);
-        cluster.retain(|step| {
-            let known = present
-                .iter()
-                .any(|peer| step.id == format!("probe-{}", self.site.nodes[*peer].name));
-            !known && (step.id != "peers-connected" || !missing.iter().all(|peer| *peer == home))
-        });
+        let mut cluster = self.pool_and_volumes(observed, peers, home, new, &wanted);
         for found in observed.volumes.iter().flatten() {
             if let Some(volume) = self
                 .volumes
@@ -224,140 +138,56 @@ impl Draft<'_> {
         steps
     }
 
-    /// Steps of a change, what is survived on the way, and where they are done.
-    fn change(
-        &mut self,
-        change: &Change,
+    /// The cluster's part of making volumes, less what is there of the pool.
+    fn pool_and_volumes(
+        &self,
+        observed: &Observed,
         peers: &[usize],
-        home: Option<usize>,
-    ) -> (Vec<NodeStep>, Option<Vec<change::Stage>>, Option<usize>) {
-        let planned = match change {
-            Change::Replace { old, new } => {
-                replace::replace(&self.site, &mut self.volumes, peers, *old, *new)
-            }
-            Change::Remove(node) => change::remove(&self.site, &mut self.volumes, peers, *node),
-            Change::Add(nodes) => self.add(nodes, peers),
-        };
-        let home = planned.home.or_else(|| match change {
-            // The node that leaves cannot detach itself.
-            Change::Remove(node) => peers.iter().copied().find(|peer| peer != node),
-            _ => home,
-        });
-        let mut steps = Vec::new();
-        for node in &planned.nodes {
-            steps.extend(node::node_part(&self.site, &self.volumes, *node));
-        }
-        if let Some(home) = home {
-            steps.extend(change::on(&self.site.nodes[home].name, planned.cluster));
-        }
-        self.findings.extend(planned.findings);
-        (steps, Some(planned.stages), home)
-    }
-
-    fn add(&mut self, nodes: &[usize], peers: &[usize]) -> Planned {
-        let mut all = Planned::default();
-        for volume in self
-            .volumes
-            .iter_mut()
-            .filter(|volume| !volume.adopted && !volume.sets.is_empty())
-        {
-            let given = self
-                .given
+        home: usize,
+        new: &[usize],
+        wanted: &[Volume],
+    ) -> Vec<Step> {
+        let present: Vec<usize> = match &observed.peers {
+            Some(seen) => peers
                 .iter()
-                .find(|given| given.name.as_str() == volume.name);
-            let named = given.is_none_or(|given| {
-                given.nodes.is_empty()
-                    || nodes.iter().all(|node| {
-                        given
-                            .nodes
-                            .iter()
-                            .any(|name| name.as_str() == self.site.nodes[*node].name)
-                    })
-            });
-            if !named {
-                continue;
-            }
-            let wanted = given.map_or(volume.replica, |given| Volume::asked(given).replica);
-            let more_copies = wanted > volume.replica || nodes.len() < volume.replica;
-            let planned = change::add(&self.site, volume, peers, nodes, more_copies);
-            all.cluster.extend(
-                planned
-                    .cluster
-                    .into_iter()
-                    .filter(|step| {
-                        all.cluster
-                            .iter()
-                            .all(|other: &cluster::plan::Step| other.id != step.id)
-                    })
-                    .collect::<Vec<_>>(),
-            );
-            if !planned.nodes.is_empty() {
-                all.nodes = planned.nodes;
-            }
-            all.stages.extend(planned.stages);
-            all.findings.extend(planned.findings);
-        }
-        all
+                .copied()
+                .filter(|peer| seen.iter().any(|s| s.name == self.site.nodes[*peer].name))
+                .collect(),
+            None if observed.volumes.is_some() => (0..self.volumes.len())
+                .filter(|v| !new.contains(v))
+                .flat_map(|v| self.volumes[v].nodes(&self.site))
+                .collect(),
+            None => Vec::new(),
+        };
+        let mut missing = peers.iter().filter(|peer| !present.contains(peer));
+        let all_met = missing.all(|peer| *peer == home);
+        let mut cluster = steps::cluster_part(&self.site, wanted, peers, home);
+        cluster.retain(|step| {
+            let known = present
+                .iter()
+                .any(|peer| step.id == format!("probe-{}", self.site.nodes[*peer].name));
+            !known && (step.id != "peers-connected" || !all_met)
+        });
+        cluster
     }
-}
-
-/// What a pool shows of itself: cloned peers, and fewer than there should be.
-fn pool(observed: &Observed, peers: &[usize], site: &Site, volumes: &[Volume]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let Some(seen) = &observed.peers else {
-        return findings;
-    };
-    for (index, peer) in seen.iter().enumerate() {
-        if let Some(other) = seen[..index].iter().find(|other| other.uuid == peer.uuid) {
-            let message = format!(
-                "{} and {} have the same identity in Gluster",
-                other.name, peer.name
-            );
-            findings.push(Finding::error("gluster-uuid-cloned", &peer.name, message).fix("remove /var/lib/glusterd/glusterd.info on one of them and restart glusterd there"));
-        }
-        if !peer.connected {
-            findings.push(
-                Finding::warning("gluster-peer-away", &peer.name, "it is not connected now")
-                    .fix("find out why before anything is changed"),
-            );
-        }
-    }
-    let bricks: Vec<usize> = volumes
-        .iter()
-        .flat_map(|volume| volume.nodes(site))
-        .collect();
-    let brickless: Vec<&str> = peers
-        .iter()
-        .filter(|peer| !bricks.contains(peer))
-        .map(|peer| site.nodes[*peer].name.as_str())
-        .collect();
-    if !brickless.is_empty() {
-        let message = "peers that hold no brick of these volumes: a server quorum counts them too";
-        findings.push(Finding::info(
-            "gluster-more-peers",
-            remarks::list(&brickless),
-            message,
-        ));
-    }
-    findings
 }
 
 /// What a volume that is there lacks of what the document asks for.
-fn difference(volume: &Volume, found: &Found) -> Vec<cluster::plan::Step> {
+fn difference(volume: &Volume, found: &Found) -> Vec<Step> {
     let mut missing = Vec::new();
     for (option, value) in steps::options(volume) {
         if found.options.get(&option) != Some(&value) {
-            missing.push(crate::gluster::set(&volume.name, &option, &value));
+            missing.push(gluster::set(&volume.name, &option, &value));
         }
     }
     if found.status != "Started" {
-        missing.push(crate::gluster::start(&volume.name));
+        missing.push(gluster::start(&volume.name));
     }
     missing
 }
 
 /// The steps of one part.
-pub fn part(answer: &Answer, part: Part, node: Option<&str>) -> Vec<cluster::plan::Step> {
+pub fn part(answer: &Answer, part: Part, node: Option<&str>) -> Vec<Step> {
     let steps = answer
         .steps
         .iter()

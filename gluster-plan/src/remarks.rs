@@ -25,65 +25,77 @@ pub fn list(names: &[&str]) -> String {
 
 /// What is worth a word about a volume that has its bricks.
 pub fn volume(site: &Site, volume: &Volume, guaranteed: usize, split: &SplitBrain) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let name = volume.name.as_str();
-    if split.possible {
-        let example = split.example.clone().unwrap_or_default();
-        let message = format!(
-            "two quorums ({}) need not have a brick in common, so two halves can change the same file: {}",
-            volume.quorum,
-            example.join("; ")
-        );
-        let finding = if volume.adopted {
-            Finding::warning("gluster-split-brain", name, message)
-        } else {
-            Finding::error("gluster-split-brain", name, message)
-        };
-        findings.push(
-            finding
-                .fix("say quorum auto; where that is too little, take an arbiter or a third copy")
-                .evidence(json!({"example": example})),
-        );
+    let findings = split_brain(volume, split)
+        .into_iter()
+        .chain(guarantee(volume, guaranteed))
+        .chain(few_copies(volume))
+        .chain(domains(site, volume))
+        .chain(uneven(site, volume));
+    findings.collect()
+}
+
+/// Two quorums that need not have a brick in common.
+fn split_brain(volume: &Volume, split: &SplitBrain) -> Option<Finding> {
+    if !split.possible {
+        return None;
     }
-    if !volume.arbiter
-        && volume.replica >= 4
-        && guaranteed < volume.replica - 1
-        && volume.quorum == Quorum::Auto
-    {
-        let more = (volume.replica - 1) / 2;
-        findings.push(
-            Finding::info(
-                "gluster-guarantee",
-                name,
-                format!(
-                    "{} copies guarantee {}, {}; the rest is luck, and what the further copies do keep is the data",
-                    volume.replica,
-                    losses(guaranteed),
-                    if volume.replica.is_multiple_of(2) { format!("as {} copies do", 2 * more + 1) } else { "no more".to_owned() },
+    let example = split.example.clone().unwrap_or_default();
+    let message = format!(
+        "two quorums ({}) need not have a brick in common, so two halves can change the same file: {}",
+        volume.quorum,
+        example.join("; ")
+    );
+    let finding = if volume.adopted {
+        Finding::warning("gluster-split-brain", &volume.name, message)
+    } else {
+        Finding::error("gluster-split-brain", &volume.name, message)
+    };
+    Some(
+        finding
+            .fix("say quorum auto; where that is too little, take an arbiter or a third copy")
+            .evidence(json!({"example": example})),
+    )
+}
+
+/// Copies that guarantee less than one would think.
+fn guarantee(volume: &Volume, guaranteed: usize) -> Option<Finding> {
+    let copies = volume.replica;
+    if volume.arbiter || copies < 4 || guaranteed >= copies - 1 || volume.quorum != Quorum::Auto {
+        return None;
+    }
+    let compared = if copies.is_multiple_of(2) {
+        format!("as {} copies do", copies - 1)
+    } else {
+        "no more".to_owned()
+    };
+    let message = format!(
+        "{copies} copies guarantee {}, {compared}; the rest is luck, and what the further copies do keep is the data",
+        losses(guaranteed)
+    );
+    Some(
+        Finding::info("gluster-guarantee", &volume.name, message)
+            .fix("--compare shows what else these sticks could be"),
+    )
+}
+
+/// One copy, or two.
+fn few_copies(volume: &Volume) -> Option<Finding> {
+    let name = &volume.name;
+    match volume.replica {
+        2 if volume.quorum == Quorum::Auto && !volume.arbiter => {
+            let message = "with two copies the loss of brick 1's node stops the volume: nothing is guaranteed";
+            Some(
+                Finding::warning("gluster-two-copies", name, message).fix(
+                    "an arbiter on a third node guarantees one loss and takes next to no space",
                 ),
             )
-            .fix("--compare shows what else these sticks could be"),
-        );
+        }
+        1 => {
+            let message = "there is one copy of each file: a dead stick takes its files along";
+            Some(Finding::warning("gluster-one-copy", name, message).fix("say replica 3"))
+        }
+        _ => None,
     }
-    if volume.replica == 2 && volume.quorum == Quorum::Auto && !volume.arbiter {
-        findings.push(
-            Finding::warning("gluster-two-copies", name, "with two copies the loss of brick 1's node stops the volume: nothing is guaranteed")
-                .fix("an arbiter on a third node guarantees one loss and takes next to no space"),
-        );
-    }
-    if volume.replica == 1 {
-        findings.push(
-            Finding::warning(
-                "gluster-one-copy",
-                name,
-                "there is one copy of each file: a dead stick takes its files along",
-            )
-            .fix("say replica 3"),
-        );
-    }
-    findings.extend(domains(site, volume));
-    findings.extend(uneven(site, volume));
-    findings
 }
 
 /// `one loss`, `2 losses`

@@ -1,7 +1,7 @@
 //! Split-brain: the proof that it cannot happen, or a shortest way to it.
 
 use crate::site::Site;
-use crate::volume::{Quorum, Volume};
+use crate::volume::{Brick, Quorum, Volume};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,21 +39,23 @@ pub fn disjoint(quorum: Quorum, bricks: usize, arbiter: bool) -> Option<(u32, u3
 
 /// The answer for a volume; all its sets have the same rule.
 pub fn of(volume: &Volume, site: &Site) -> SplitBrain {
-    let bricks = volume.replica;
-    let Some((first, second)) = disjoint(volume.quorum, bricks, volume.arbiter) else {
-        return SplitBrain {
+    match disjoint(volume.quorum, volume.replica, volume.arbiter) {
+        None => SplitBrain {
             possible: false,
             proof: Some(proof(volume)),
             example: None,
-        };
-    };
-    let Some(set) = volume.sets.first() else {
-        return SplitBrain {
+        },
+        Some(quorums) => SplitBrain {
             possible: true,
             proof: None,
-            example: None,
-        };
-    };
+            example: volume.sets.first().map(|set| example(set, site, quorums)),
+        },
+    }
+}
+
+/// How two quorums of a set come to disagree. What is lost here is a stick or its node: a stick that drops out leaves its
+/// server up, so a server quorum sees nothing.
+fn example(set: &[Brick], site: &Site, (first, second): (u32, u32)) -> Vec<String> {
     let names = |bits: u32| {
         let some = set
             .iter()
@@ -63,34 +65,29 @@ pub fn of(volume: &Volume, site: &Site) -> SplitBrain {
         some.collect::<Vec<_>>().join(", ")
     };
     let all = crate::oracle::mask(set.len());
-    // What is lost here is a stick or its node: a stick that drops out leaves its server up, so a server quorum sees nothing.
-    SplitBrain {
-        possible: true,
-        proof: None,
-        example: Some(vec![
-            format!(
-                "{} drop out; {} are a quorum",
-                names(all & !first),
-                names(first)
-            ),
-            format!(
-                "a file is changed: {} have version 2, {} still have version 1",
-                names(first),
-                names(all & !first)
-            ),
-            format!(
-                "{} come back, and {} drop out before they are healed",
-                names(second),
-                names(all & !second)
-            ),
-            format!(
-                "{} are a quorum too: version 1 is read, and changed to version 3",
-                names(second)
-            ),
-            "all come back: each side says that the other is old, and the file cannot be read"
-                .to_owned(),
-        ]),
-    }
+    vec![
+        format!(
+            "{} drop out; {} are a quorum",
+            names(all & !first),
+            names(first)
+        ),
+        format!(
+            "a file is changed: {} have version 2, {} still have version 1",
+            names(first),
+            names(all & !first)
+        ),
+        format!(
+            "{} come back, and {} drop out before they are healed",
+            names(second),
+            names(all & !second)
+        ),
+        format!(
+            "{} are a quorum too: version 1 is read, and changed to version 3",
+            names(second)
+        ),
+        "all come back: each side says that the other is old, and the file cannot be read"
+            .to_owned(),
+    ]
 }
 
 fn proof(volume: &Volume) -> String {

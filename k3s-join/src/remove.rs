@@ -108,7 +108,17 @@ fn faults(shared: &Shared<'_>, at: usize, left: usize) -> Vec<Finding> {
 
 /// The steps: `etcd` says whether the node is a member.
 fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
-    let mut steps = vec![step(
+    let mut steps = vec![drain(name)];
+    if etcd {
+        steps.extend(out_of_etcd(name));
+    }
+    steps.push(leave(etcd));
+    steps.extend(forgotten(name));
+    steps
+}
+
+fn drain(name: &str) -> RemovalStep {
+    step(
         "drain",
         "kubectl",
         &[
@@ -120,51 +130,7 @@ fn steps(name: &str, etcd: bool) -> Vec<RemovalStep> {
             "--timeout=300s",
         ],
         "its pods move to other nodes; where the node is dead, leave this step out",
-    )];
-    if etcd {
-        steps.extend(out_of_etcd(name));
-    }
-    let secret = format!("{name}.node-password.k3s");
-    let leave: &[&str] = match etcd {
-        // What its etcd held, the others hold.
-        true => &[
-            "k3s-join",
-            "-n",
-            "--leave",
-            "--discard",
-            "datastore",
-            "--apply",
-        ],
-        false => &["k3s-join", "-n", "--leave", "--apply"],
-    };
-    steps.extend([
-        step(
-            "leave",
-            "node",
-            leave,
-            "K3s stops and goes from the node; where the node is dead, leave this step out",
-        ),
-        step(
-            "delete-node",
-            "kubectl",
-            &["kubectl", "delete", "node", name],
-            "the cluster forgets it; only now, or it would register again",
-        ),
-        step(
-            "delete-password",
-            "kubectl",
-            &[
-                "kubectl",
-                "--namespace=kube-system",
-                "delete",
-                "secret",
-                &secret,
-                "--ignore-not-found",
-            ],
-            "otherwise a node of this name that is made anew is rejected for its password",
-        ),
-    ]);
-    steps
+    )
 }
 
 fn out_of_etcd(name: &str) -> [RemovalStep; 2] {
@@ -189,6 +155,46 @@ fn out_of_etcd(name: &str) -> [RemovalStep; 2] {
             "kubectl",
             &["kubectl", "wait", gone, &node, "--timeout=120s"],
             "K3s says in this annotation which member it took out (kubectl 1.31 or newer waits for a value to appear)",
+        ),
+    ]
+}
+
+fn leave(etcd: bool) -> RemovalStep {
+    let mut argv = vec!["k3s-join", "-n", "--leave"];
+    if etcd {
+        // What its etcd held, the others hold.
+        argv.extend(["--discard", "datastore"]);
+    }
+    argv.push("--apply");
+    step(
+        "leave",
+        "node",
+        &argv,
+        "K3s stops and goes from the node; where the node is dead, leave this step out",
+    )
+}
+
+fn forgotten(name: &str) -> [RemovalStep; 2] {
+    let secret = format!("{name}.node-password.k3s");
+    [
+        step(
+            "delete-node",
+            "kubectl",
+            &["kubectl", "delete", "node", name],
+            "the cluster forgets it; only now, or it would register again",
+        ),
+        step(
+            "delete-password",
+            "kubectl",
+            &[
+                "kubectl",
+                "--namespace=kube-system",
+                "delete",
+                "secret",
+                &secret,
+                "--ignore-not-found",
+            ],
+            "otherwise a node of this name that is made anew is rejected for its password",
         ),
     ]
 }

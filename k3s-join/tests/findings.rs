@@ -4,6 +4,7 @@
 
 mod common;
 
+use cluster_tests::sources::identifiers;
 use common::{answer, example, folder, ids, run, run_in, secret};
 use k3s_join::keys::{KEYS, Key, Kind};
 use serde_json::{Value, json};
@@ -350,32 +351,14 @@ fn a_secret_that_is_refused_is_not_shown_either() {
     }
 }
 
-/// The ids in the sources: what the page must explain.
-fn ids_in(folder: &std::path::Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            ids_in(&path, found);
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        for part in text.split('"').filter(|part| part.starts_with("k3s-")) {
-            let name = part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            if name && !["k3s-join", "k3s-arm64", "k3s-server", "k3s-agent"].contains(&part) {
-                found.insert(part.to_owned());
-            }
-        }
-    }
-}
-
 #[test]
 fn every_finding_stands_on_the_page() {
     let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(top.join("README.md")).unwrap();
-    let mut found = BTreeSet::new();
-    ids_in(&top.join("src"), &mut found);
+    let mut found = identifiers(top.join("src"), "k3s-").unwrap();
+    for name in ["k3s-join", "k3s-arm64", "k3s-server", "k3s-agent"] {
+        found.remove(name);
+    }
     assert!(found.len() > 40, "{found:?}");
     let missing: Vec<&String> = found
         .iter()

@@ -1,6 +1,6 @@
 //! A Kubernetes service with what is asked of it again and again.
 
-use crate::kubectl::{Annotations, Port, Service};
+use crate::kubectl::{Annotations, Ingress, Port, Service};
 use cluster::invalid::Invalid;
 use ipnet::IpNet;
 use std::fmt;
@@ -89,16 +89,8 @@ impl<'a> View<'a> {
     /// An address that cannot be read.
     pub fn addresses(&self) -> Result<(Vec<IpAddr>, bool), Invalid> {
         let spec = &self.service.spec;
-        let balancer = self
-            .service
-            .status
-            .as_ref()
-            .and_then(|s| s.load_balancer.as_ref());
-        let ingress = balancer
-            .and_then(|b| b.ingress.as_deref())
-            .unwrap_or_default();
         let mut given: Vec<IpAddr> = Vec::new();
-        for (number, one) in ingress.iter().enumerate() {
+        for (number, one) in self.ingress().iter().enumerate() {
             if let Some(ip) = one.ip.as_deref() {
                 let field = format!("status.loadBalancer.ingress[{number}].ip");
                 given.push(self.address(&field, ip)?);
@@ -123,18 +115,17 @@ impl<'a> View<'a> {
 
     /// Host names of its load balancer.
     pub fn host_names(&self) -> Vec<&str> {
-        let balancer = self
-            .service
-            .status
-            .as_ref()
-            .and_then(|s| s.load_balancer.as_ref());
-        let ingress = balancer
-            .and_then(|b| b.ingress.as_deref())
-            .unwrap_or_default();
-        ingress
-            .iter()
-            .filter_map(|one| one.hostname.as_deref())
-            .collect()
+        let ingress = self.ingress().iter();
+        ingress.filter_map(|one| one.hostname.as_deref()).collect()
+    }
+
+    /// What its load balancer gave it.
+    fn ingress(&self) -> &[Ingress<'_>] {
+        let status = self.service.status.as_ref();
+        let balancer = status.and_then(|status| status.load_balancer.as_ref());
+        balancer
+            .and_then(|balancer| balancer.ingress.as_deref())
+            .unwrap_or_default()
     }
 
     /// `loadBalancerSourceRanges`, by family; `None` where everybody may connect.

@@ -197,11 +197,6 @@ fn reason(
     (bins, items): (&[Bin], &[Item]),
 ) -> String {
     let devices = movable.len();
-    let ways = || {
-        let (switches, many) = (request.switches.len(), u32::try_from(devices).ok());
-        let number = many.and_then(|many| (switches as u64).checked_pow(many));
-        number.map_or_else(|| format!("{switches}^{devices}"), |ways| ways.to_string())
-    };
     match proof {
         Proof::Slots => {
             let ports: usize = bins.iter().map(|bin| bin.slots).sum();
@@ -209,24 +204,7 @@ fn reason(
                 "{devices} devices take power, and the switches have {ports} PoE ports for them"
             )
         }
-        Proof::Item(at) => {
-            let name = &movable[*at].0.device;
-            let counts_in = |bin: &Bin| {
-                let demand = items[*at].demands[bin.kind]?;
-                let matters = (0..COUNTS).filter(|count| bin.room[*count] < NO_LIMIT);
-                matters.map(|count| demand[count]).max()
-            };
-            let least = bins.iter().filter_map(counts_in).min();
-            match least {
-                Some(watts) => {
-                    let watts = Milliwatts(watts);
-                    format!(
-                        "{name} alone counts {watts} W, and no switch has that and a port for it"
-                    )
-                }
-                None => format!("no switch has a port that carries {name}"),
-            }
-        }
+        Proof::Item(at) => not_carried(&movable[*at].0.device, &items[*at], bins),
         Proof::Total {
             count,
             needed,
@@ -245,14 +223,41 @@ fn reason(
                 Milliwatts(*there)
             )
         }
-        Proof::Search(Some(short)) => format!(
-            "of all {} ways to spread the devices over the switches none fits: each leaves a switch at least {} W short",
-            ways(),
-            Milliwatts(*short)
+        Proof::Search(short) => none_fits(&ways(request.switches.len(), devices), *short),
+    }
+}
+
+/// One device for which no switch has a port.
+fn not_carried(name: &str, item: &Item, bins: &[Bin]) -> String {
+    let counts_in = |bin: &Bin| {
+        let demand = item.demands[bin.kind]?;
+        let matters = (0..COUNTS).filter(|count| bin.room[*count] < NO_LIMIT);
+        matters.map(|count| demand[count]).max()
+    };
+    match bins.iter().filter_map(counts_in).min() {
+        Some(watts) => {
+            let watts = Milliwatts(watts);
+            format!("{name} alone counts {watts} W, and no switch has that and a port for it")
+        }
+        None => format!("no switch has a port that carries {name}"),
+    }
+}
+
+/// In how many ways so many devices can be spread.
+fn ways(switches: usize, devices: usize) -> String {
+    let many = u32::try_from(devices).ok();
+    let number = many.and_then(|many| (switches as u64).checked_pow(many));
+    number.map_or_else(|| format!("{switches}^{devices}"), |ways| ways.to_string())
+}
+
+fn none_fits(ways: &str, short: Option<i64>) -> String {
+    match short {
+        Some(short) => format!(
+            "of all {ways} ways to spread the devices over the switches none fits: each leaves a switch at least {} W short",
+            Milliwatts(short)
         ),
-        Proof::Search(None) => format!(
-            "of all {} ways to spread the devices over the switches none gives each a port that carries it",
-            ways()
+        None => format!(
+            "of all {ways} ways to spread the devices over the switches none gives each a port that carries it"
         ),
     }
 }

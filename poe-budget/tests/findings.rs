@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::Program;
+use cluster_tests::sources::identifiers;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -386,22 +387,9 @@ fn the_page_explains_every_finding() {
         .collect();
     let provoked: BTreeSet<&str> = cases().iter().map(|case| case.id).collect();
     assert_eq!(told, provoked);
-    let mut written = BTreeSet::new();
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
-        let path = file.unwrap().path();
-        if !path.is_file() {
-            continue;
-        }
-        let text = std::fs::read_to_string(path).unwrap();
-        let pieces = text.split('"').filter(|piece| piece.starts_with("poe-"));
-        let id = |piece: &&str| piece.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        let known = ["poe-budget", "poe-plus-hat", "poe-plus-hta"];
-        written.extend(
-            pieces
-                .filter(id)
-                .filter(|id| !known.contains(id))
-                .map(str::to_owned),
-        );
+    let mut written = identifiers(concat!(env!("CARGO_MANIFEST_DIR"), "/src"), "poe-").unwrap();
+    for name in ["poe-budget", "poe-plus-hat", "poe-plus-hta"] {
+        written.remove(name);
     }
     assert_eq!(written, provoked.into_iter().map(str::to_owned).collect());
 }

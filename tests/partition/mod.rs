@@ -214,13 +214,3 @@ pub fn theirs(sfdisk: &Value) -> Vec<(u64, u64, u64, String, Option<String>)> {
         })
         .collect()
 }
-
-/// The one node's answer.
-pub fn node(answer: &Value) -> &Value {
-    answer["nodes"]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap()
-}

@@ -1,6 +1,6 @@
 //! A program seen from outside: arguments and standard input in; standard output, standard error and exit code out.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,17 @@ impl Outcome {
     /// Standard output as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard output as text, of a program that ended well.
+    ///
+    /// # Errors
+    /// Its exit code is not 0; the error holds both streams.
+    pub fn success(&self) -> Result<String> {
+        if self.code != Some(0) {
+            bail!("exit code {:?}: {}{}", self.code, self.text(), self.stderr);
+        }
+        Ok(self.text())
     }
 
     /// Standard output as JSON.

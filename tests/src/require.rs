@@ -1,6 +1,6 @@
 //! What a test needs beyond cargo: there, or said loudly to be missing.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::Command;
@@ -24,23 +24,43 @@ pub fn require(programs: &[&str]) -> Result<bool> {
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let found = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
     let missing: Vec<&str> = programs.iter().copied().filter(|p| !found(p)).collect();
-    let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    verdict(&missing, ci)
-}
-
-/// Whether to go on: with nothing missing, and never silently without.
-fn verdict(missing: &[&str], ci: bool) -> Result<bool> {
     if missing.is_empty() {
         return Ok(true);
     }
-    let why = format!(
-        "{} not found; scripts/setup installs it",
-        missing.join(", ")
-    );
+    let missing = missing.join(", ");
+    without(
+        &format!("{missing} not found; scripts/setup installs it"),
+        in_ci(),
+    )
+}
+
+/// Whether the test runs as root, said as loudly where it does not.
+///
+/// # Errors
+/// It does not under `CI=true`, or cannot know.
+pub fn require_root() -> Result<bool> {
+    let status = std::fs::read_to_string("/proc/self/status").context("reading who runs this")?;
+    if status.lines().any(|line| line.starts_with("Uid:\t0\t0")) {
+        return Ok(true);
+    }
+    without("root is needed", in_ci())
+}
+
+/// Whether this is the long run: `LONG` is set, as `scripts/test --long` does.
+pub fn long() -> bool {
+    std::env::var_os("LONG").is_some()
+}
+
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
+/// Never silently: `false`, or an error where everything has to be there.
+fn without(why: &str, ci: bool) -> Result<bool> {
     if ci {
         bail!("{why}");
     }
-    skipped(&why)?;
+    skipped(why)?;
     Ok(false)
 }
 
@@ -75,7 +95,6 @@ mod tests {
     #[test]
     fn what_is_missing_fails_in_ci() {
         assert!(require(&["sh", "cat"]).unwrap());
-        assert!(verdict(&[], true).unwrap());
-        assert!(verdict(&["no-such"], true).is_err());
+        assert!(without("no-such not found", true).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use cluster_tests::machine::{self, Answer, Card, Kind, PROGRAMS};
-use cluster_tests::require;
+use cluster_tests::{require, said};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -19,9 +19,8 @@ fn errors(answer: &Answer, check: &str) -> Result<(i32, Vec<String>)> {
     let check = answer.check(check)?;
     let value: Value = serde_json::from_slice(&check.stdout)
         .with_context(|| format!("{}: {}", check.name, String::from_utf8_lossy(&check.stderr)))?;
-    let findings = value["findings"].as_array().context("no findings")?;
-    let errors = findings.iter().filter(|f| f["severity"] == "error");
-    let ids = errors.filter_map(|f| f["id"].as_str().map(str::to_owned));
+    value["findings"].as_array().context("no findings")?;
+    let ids = said::errors(&value).into_iter().map(str::to_owned);
     Ok((check.status, ids.collect()))
 }
 

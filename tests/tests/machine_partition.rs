@@ -8,7 +8,7 @@ use cluster_tests::machine::{
     self, Card, CrashStates, Disk, Entry, Extent, GPT, Kind, MBR, PROGRAMS, WriteLog,
 };
 use cluster_tests::program::Program;
-use cluster_tests::{host, require, tools};
+use cluster_tests::{host, long, require, tools};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -202,11 +202,7 @@ fn killed_at_random_instants_the_next_boot_ends_as_planned() -> Result<()> {
     }
     let filled = card(RANCHEROS)?;
     filled.boot("partition-fill").script(FILL)?.success()?;
-    let rounds = if std::env::var_os("LONG").is_some() {
-        20
-    } else {
-        3
-    };
+    let rounds = if long() { 20 } else { 3 };
     for round in 0..rounds {
         // The run takes about two seconds in the machine; the moments are spread over them.
         let delay = Duration::from_millis(150 + round * 2200 / rounds);
@@ -288,11 +284,10 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
         .filter(|entry| matches!(entry, Entry::Write { .. }))
         .count();
     ensure!(writes > 20, "only {writes} writes");
-    let long = std::env::var_os("LONG").is_some();
     let mut all = states.prefixes(begin);
-    let step = if long { 1 } else { all.len().div_ceil(40) };
+    let step = if long() { 1 } else { all.len().div_ceil(40) };
     all = all.into_iter().step_by(step).collect();
-    all.extend(states.cached(begin, if long { 300 } else { 40 }, 5)?);
+    all.extend(states.cached(begin, if long() { 300 } else { 40 }, 5)?);
     let (old, new) = (entries(&before)?, entries(&card.path())?);
     ensure!(old != new, "the record holds no change of the table");
     let image = folder.path().join("state");
@@ -319,7 +314,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
     }
     ensure!(seen[0] > 0 && seen[1] > 0, "old and new tables: {seen:?}");
     // Some of them booted, and the run done again.
-    let rounds = if long { 12 } else { 2 };
+    let rounds = if long() { 12 } else { 2 };
     for round in 0..rounds {
         let state = &all[(all.len() - 1) * (round + 1) / (rounds + 1)];
         let again = card.copy()?;

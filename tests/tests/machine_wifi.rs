@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result, ensure};
 use cluster_tests::machine::{self, Answer, Card, Kind, PROGRAMS, Shared};
+use cluster_tests::said::node;
 use cluster_tests::{require, tools};
 use serde_json::Value;
 use std::time::Duration;
@@ -108,15 +109,6 @@ fn answer(pc: &Answer, name: &str, code: i32) -> Result<Value> {
     );
     let end = text.rfind('}').context("no answer")?;
     serde_json::from_str(&text[..=end]).with_context(|| format!("{name}: {text}"))
-}
-
-fn node(answer: &Value) -> &Value {
-    answer["nodes"]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap()
 }
 
 fn events(pc: &Answer, name: &str) -> Result<Vec<Value>> {

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use anyhow::Context;
 use cluster_tests::program::{Outcome, Program};
-use cluster_tests::{require, tools};
+use cluster_tests::said::node;
+use cluster_tests::{long, require, tools};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
@@ -55,14 +57,18 @@ fn script(name: &str, arguments: &[&str]) -> Option<String> {
         .args(arguments)
         .run()
         .unwrap();
-    let text = outcome.text();
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{name} {arguments:?}: {text}{}",
-        outcome.stderr
-    );
-    Some(text)
+    let text = outcome.success();
+    Some(
+        text.with_context(|| format!("{name} {arguments:?}"))
+            .unwrap(),
+    )
+}
+
+/// Runs a script, which must end with these words.
+fn ends(name: &str, arguments: &[&str], words: &str) {
+    if let Some(text) = script(name, arguments) {
+        assert!(text.ends_with(words), "{text}");
+    }
 }
 
 #[test]
@@ -115,9 +121,7 @@ fn others_lose_what_it_keeps() {
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn what_cannot_be_right_is_refused() {
-    if let Some(text) = script("refusals.sh", &[]) {
-        assert!(text.ends_with("all refused\n"), "{text}");
-    }
+    ends("refusals.sh", &[], "all refused\n");
 }
 
 #[test]
@@ -137,9 +141,7 @@ fn trouble_is_told_and_the_next_run_goes_on() {
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn a_deleted_file_that_came_back_is_seen() {
-    if let Some(text) = script("overlay.sh", &[]) {
-        assert!(text.ends_with("came back: found\n"), "{text}");
-    }
+    ends("overlay.sh", &[], "came back: found\n");
 }
 
 /// Runs `test` with an ext4 file system of its own: starts this very test anew in a mount namespace where it has one.
@@ -173,15 +175,8 @@ fn copy(from: &Path, to: &Path, arguments: &[&str]) -> Outcome {
 /// Copies and demands success; the node's answer.
 fn copied(from: &Path, to: &Path, arguments: &[&str]) -> Value {
     let outcome = copy(from, to, arguments);
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}{}",
-        outcome.text(),
-        outcome.stderr
-    );
-    let nodes = outcome.json().unwrap()["nodes"].clone();
-    nodes.as_object().unwrap().values().next().unwrap().clone()
+    outcome.success().unwrap();
+    node(&outcome.json().unwrap()).clone()
 }
 
 /// What the independent checker says of a tree.
@@ -351,11 +346,7 @@ fn ran(command: &mut Command) -> std::io::Result<()> {
 #[ignore = "real part: run by scripts/test"]
 fn random_trees_are_equal_after_each_pass() {
     on_disk("random_trees_are_equal_after_each_pass", |disk| {
-        let cases = if std::env::var_os("LONG").is_some() {
-            500
-        } else {
-            40
-        };
+        let cases = if long() { 500 } else { 40 };
         let mut runner = TestRunner::new(Config {
             cases,
             failure_persistence: None,

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use anyhow::Context;
 use cluster_tests::program::Program;
-use cluster_tests::{require, tools};
+use cluster_tests::{long, require, tools};
 
 const PROGRAMS: &[&str] = &[
     "unshare",
@@ -49,21 +50,23 @@ fn script(name: &str, arguments: &[&str]) -> Option<String> {
         .args(arguments)
         .run()
         .unwrap();
-    let text = outcome.text();
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{name} {arguments:?}: {text}{}",
-        outcome.stderr
-    );
-    Some(text)
+    let text = outcome.success();
+    Some(
+        text.with_context(|| format!("{name} {arguments:?}"))
+            .unwrap(),
+    )
+}
+
+/// Runs a script, which must end with these words.
+fn ends(name: &str, arguments: &[&str], words: &str) {
+    if let Some(text) = script(name, arguments) {
+        assert!(text.ends_with(words), "{text}");
+    }
 }
 
 /// A move by this way, and whatever the script does after it.
 fn moved(name: &str, way: &str) {
-    if let Some(text) = script(name, &[way]) {
-        assert!(text.ends_with("moved\n"), "{text}");
-    }
+    ends(name, &[way], "moved\n");
 }
 
 #[test]
@@ -111,36 +114,21 @@ fn the_containerd_of_k3s_moves_and_back() {
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn what_is_not_safe_is_refused_and_nothing_changes() {
-    if let Some(text) = script("refusals.sh", &[]) {
-        assert!(text.ends_with("all refused\n"), "{text}");
-    }
+    ends("refusals.sh", &[], "all refused\n");
 }
 
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn what_fails_leaves_the_engine_on_its_old_root() {
-    if let Some(text) = script("failures.sh", &[]) {
-        assert!(text.ends_with("back each time\n"), "{text}");
-    }
+    ends("failures.sh", &[], "back each time\n");
 }
 
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn killed_at_random_instants_nothing_is_lost() {
-    let long = std::env::var_os("LONG").is_some();
-    let seed = u16::from_le_bytes(rand_bytes());
-    let rounds = if long { "100" } else { "10" };
+    let seed = fastrand::u16(..);
+    let rounds = if long() { "100" } else { "10" };
     if let Some(text) = script("kill.sh", &[rounds, &seed.to_string()]) {
         assert!(text.contains("killed in:"), "seed {seed}: {text}");
     }
-}
-
-fn rand_bytes() -> [u8; 2] {
-    let mut bytes = [0; 2];
-    std::io::Read::read_exact(
-        &mut std::fs::File::open("/dev/urandom").unwrap(),
-        &mut bytes,
-    )
-    .unwrap();
-    bytes
 }

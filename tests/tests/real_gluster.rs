@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::{Outcome, Program};
-use cluster_tests::{host, require, tools};
+use cluster_tests::{host, long, require, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn done(said: &Value) -> Vec<String> {
         .collect()
 }
 
-fn run_pool(long: bool) -> Seen {
+fn run_pool() -> Seen {
     let folder = tempfile::Builder::new()
         .prefix("gluster-")
         .tempdir_in("/var/tmp")
@@ -70,7 +70,7 @@ fn run_pool(long: bool) -> Seen {
     ]);
     command.arg(tools::top().join("tests/gluster/pool.py"));
     command.arg(tools::folder().unwrap()).arg(folder.path());
-    if long {
+    if long() {
         command.arg("long");
     }
     let outcome = command.output().unwrap();
@@ -248,14 +248,13 @@ fn four_real_glusterds_do_what_the_plan_says() {
     {
         return;
     }
-    let long = std::env::var_os("LONG").is_some();
-    let seen = run_pool(long);
+    let seen = run_pool();
     built(&seen);
     read_back(&seen);
     survivors(&seen, "auto");
     parted(&seen);
     changed(&seen);
-    if long {
+    if long() {
         survivors(&seen, "fixed 2");
         survivors(&seen, "server quorum");
         let split = seen.one("split-brain");

@@ -62,14 +62,7 @@ fn scenes() -> BTreeMap<String, Value> {
         .args([script.as_path(), &program, &file, folder.path()])
         .run()
         .unwrap();
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}\n{}",
-        outcome.stderr,
-        outcome.text()
-    );
-    let text = outcome.text();
+    let text = outcome.success().unwrap();
     let scenes = text.lines().map(|line| line.split_once('\t').unwrap());
     scenes
         .map(|(name, json)| (name.to_owned(), serde_json::from_str(json).unwrap()))

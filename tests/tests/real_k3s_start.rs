@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::Program;
-use cluster_tests::{require, tools};
+use cluster_tests::{require, said, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -53,9 +53,8 @@ struct Scene {
 
 impl Scene {
     fn errors(&self) -> Vec<&str> {
-        let findings = self.answer["findings"].as_array().unwrap();
-        let errors = findings.iter().filter(|f| f["severity"] == "error");
-        errors.map(|f| f["id"].as_str().unwrap()).collect()
+        assert!(self.answer["findings"].is_array(), "{}", self.answer);
+        said::errors(&self.answer)
     }
 }
 

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use anyhow::Context;
 use cluster_tests::program::{Outcome, Program};
-use cluster_tests::{require, tools};
+use cluster_tests::{long, require, tools};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -21,8 +22,8 @@ fn bash(folder: &Path, script: &str) -> Outcome {
 /// A script's standard output; it must succeed.
 fn said(folder: &Path, script: &str) -> String {
     let outcome = bash(folder, script);
-    assert_eq!(outcome.code, Some(0), "{script}: {}", outcome.stderr);
-    outcome.text()
+    let text = outcome.success();
+    text.with_context(|| script.to_owned()).unwrap()
 }
 
 /// The packages of this tree, made once: arm64 and amd64.
@@ -202,7 +203,7 @@ fn packing_again_gives_the_same_bytes() {
 #[test]
 #[ignore = "builds from nothing: run by scripts/test --long"]
 fn one_commit_gives_the_same_bytes_in_whatever_folder() {
-    if std::env::var_os("LONG").is_none() || !require(NEEDED).unwrap() {
+    if !long() || !require(NEEDED).unwrap() {
         return;
     }
     let folder = tempfile::Builder::new()

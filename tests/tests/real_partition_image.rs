@@ -6,8 +6,9 @@
 mod partition;
 
 use cluster_tests::program::Program;
+use cluster_tests::said::node;
 use cluster_tests::{require, tools};
-use partition::{Image, PROGRAMS, SIZE, differences, node, ours, theirs};
+use partition::{Image, PROGRAMS, SIZE, differences, ours, theirs};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;

@@ -9,7 +9,7 @@
 mod partition;
 
 use cluster_tests::program::Program;
-use cluster_tests::{require, tools};
+use cluster_tests::{require, require_root, tools};
 use partition::{Image, PROGRAMS};
 
 /// What every script begins with: `/etc` and `/var/lib` are copies that only this mount namespace sees, and loop devices are
@@ -62,18 +62,7 @@ fn root(script: &str) -> Option<String> {
     if !require(&[PROGRAMS, &more].concat()).unwrap() {
         return None;
     }
-    if !nix_is_root() {
-        // Not a missing part that could be installed, so it is said the same way.
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "root is needed"
-        );
-        let thread = std::thread::current();
-        let said = format!(
-            "SKIPPED: {}: root is needed\n",
-            thread.name().unwrap_or("?")
-        );
-        std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
+    if !require_root().unwrap() {
         return None;
     }
     let image = Image::new(partition::SIZE, "true");
@@ -95,19 +84,7 @@ fn root(script: &str) -> Option<String> {
         ])
         .run()
         .unwrap();
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}{}",
-        outcome.text(),
-        outcome.stderr
-    );
-    Some(outcome.text())
-}
-
-fn nix_is_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    status.lines().any(|line| line.starts_with("Uid:\t0\t0"))
+    Some(outcome.success().unwrap())
 }
 
 #[test]

@@ -8,8 +8,9 @@
     reason = "a test that cannot go on panics"
 )]
 
+use anyhow::Context;
 use cluster_tests::program::Program;
-use cluster_tests::{require, tools};
+use cluster_tests::{long, require, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{Permissions, write};
@@ -100,10 +101,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// The networks: those that are known to be hard, and others that chance makes of hard pieces.
 fn cases(security: &[&'static str]) -> Vec<Case> {
-    let count = match std::env::var_os("LONG") {
-        Some(_) => 2000,
-        None => 200,
-    };
+    let count = if long() { 2000 } else { 200 };
     let mut random = fastrand::Rng::with_seed(0x5049_5749_4649);
     let mut seen = BTreeSet::new();
     let mut cases = Vec::new();
@@ -662,12 +660,6 @@ fn the_script_writes_the_same_files() {
             .folder(folder.path())
             .run()
             .unwrap();
-        assert_eq!(
-            outcome.code,
-            Some(0),
-            "{stack}: {}{}",
-            outcome.text(),
-            outcome.stderr
-        );
+        outcome.success().with_context(|| stack.to_owned()).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Part};
 use crate::gluster;
 use crate::plan;
+use crate::site::{Site, Stick};
 use cluster::command::quote;
 use cluster::plan::{Plan, Step, guarded_script};
 use serde_json::json;
@@ -80,17 +81,17 @@ fn node_script(answer: &Answer, node: usize) -> String {
                 .iter()
                 .any(|volume| volume.bricks().any(|brick| brick.stick == index));
             if let Some(device) = stick.device.as_ref().filter(|_| used && stick.node == node) {
-                let size = stick.size.unwrap_or(crate::size::SMALLEST);
-                guards.push_str(&format!(
-                    "ours_or_blank {} {} {size}\n",
-                    quote(device),
-                    stick.uuid
-                ));
+                guards.push_str(&ours_or_blank(device, stick));
             }
         }
     }
     let title = format!("Gluster on {name}: disks, mounts, daemon.");
     made(answer, &title, &guards, steps)
+}
+
+fn ours_or_blank(device: &str, stick: &Stick) -> String {
+    let size = stick.size.unwrap_or(crate::size::SMALLEST);
+    format!("ours_or_blank {} {} {size}\n", quote(device), stick.uuid)
 }
 
 fn cluster_script(answer: &Answer) -> String {
@@ -99,8 +100,21 @@ fn cluster_script(answer: &Answer) -> String {
     let Some(home) = answer.home.filter(|_| !steps.is_empty()) else {
         return made(answer, "Gluster: nothing to do.", "", Vec::new());
     };
-    let home = &site.nodes[home].name;
-    let mut guards = format!("this_is {0}\nown_name {0}\n", quote(home));
+    let name = &site.nodes[home].name;
+    let mut guards = format!("this_is {0}\nown_name {0}\n", quote(name));
+    guards.push_str(&known(answer));
+    guards.push_str("gluster pool list >/dev/null || refuse 'glusterd does not answer here: run the node scripts first'\n");
+    guards.push_str(&not_another(answer, &steps));
+    if answer.stages.is_some() {
+        guards.push_str(&replaced(site, &steps, name));
+    }
+    let title = format!("Gluster of {}: run on {name}.", site.cluster);
+    made(answer, &title, &guards, steps)
+}
+
+/// Every node with a brick has a name that leads somewhere.
+fn known(answer: &Answer) -> String {
+    let site = &answer.site;
     let mut names: Vec<&str> = answer
         .plain
         .iter()
@@ -109,16 +123,17 @@ fn cluster_script(answer: &Answer) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    for name in names {
-        guards.push_str(&format!("known {}\n", quote(name)));
-    }
-    guards.push_str("gluster pool list >/dev/null || refuse 'glusterd does not answer here: run the node scripts first'\n");
+    let lines = names.iter().map(|name| format!("known {}\n", quote(name)));
+    lines.collect()
+}
+
+/// A volume that is to be made is not there with other bricks.
+fn not_another(answer: &Answer, steps: &[Step]) -> String {
+    let mut guards = String::new();
     for volume in &answer.plain {
-        if steps
-            .iter()
-            .any(|step| step.id == format!("create-{}", volume.name))
-        {
-            let lines = gluster::brick_lines(volume, site).join("\n");
+        let create = format!("create-{}", volume.name);
+        if steps.iter().any(|step| step.id == create) {
+            let lines = gluster::brick_lines(volume, &answer.site).join("\n");
             guards.push_str(&format!(
                 "not_another {} {}\n",
                 quote(&volume.name),
@@ -126,22 +141,21 @@ fn cluster_script(answer: &Answer) -> String {
             ));
         }
     }
+    guards
+}
+
+/// A stick that a change makes anew on this node took the dead one's place.
+fn replaced(site: &Site, steps: &[Step], node: &str) -> String {
+    let mut guards = String::new();
     for stick in &site.sticks {
+        let mkfs = format!("mkfs-{}", stick.name);
         if let Some(device) = &stick.device
-            && answer.stages.is_some()
-            && steps
-                .iter()
-                .any(|step| step.id == format!("mkfs-{}", stick.name))
-            && site.nodes[stick.node].name == *home
+            && steps.iter().any(|step| step.id == mkfs)
+            && site.nodes[stick.node].name == *node
         {
-            let size = stick.size.unwrap_or(crate::size::SMALLEST);
-            guards.push_str(&format!(
-                "replaced {0} {1}\nours_or_blank {0} {1} {size}\n",
-                quote(device),
-                stick.uuid
-            ));
+            guards.push_str(&format!("replaced {} {}\n", quote(device), stick.uuid));
+            guards.push_str(&ours_or_blank(device, stick));
         }
     }
-    let title = format!("Gluster of {}: run on {home}.", site.cluster);
-    made(answer, &title, &guards, steps)
+    guards
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod flags;
+mod intent;
 mod leave;
 mod report;
 mod wish;

@@ -125,11 +125,7 @@ fn critical(request: &Request, parts: &[Part]) -> Vec<Finding> {
             .iter()
             .map(|node| (node.name.as_str(), own(node, key.name)))
             .collect();
-        let mut all = values.values();
-        if all
-            .next()
-            .is_some_and(|first| all.any(|other| other != first))
-        {
+        if differ(&values) {
             let shown = values.iter().map(|(node, value)| (*node, key.shown(value)));
             findings.push(differs(key.name, &shown.collect()));
         }
@@ -147,14 +143,17 @@ fn critical(request: &Request, parts: &[Part]) -> Vec<Finding> {
         .iter()
         .map(|node| (node.name.as_str(), without(node)))
         .collect();
-    let mut all = values.values();
-    if all
-        .next()
-        .is_some_and(|first| all.any(|other| other != first))
-    {
+    if differ(&values) {
         findings.push(differs("disable: servicelb", &values));
     }
     findings
+}
+
+/// Whether not all nodes have the same.
+fn differ(values: &BTreeMap<&str, Value>) -> bool {
+    let mut all = values.values();
+    let first = all.next();
+    all.any(|other| Some(other) != first)
 }
 
 fn differs(name: &str, values: &BTreeMap<&str, Value>) -> Finding {

@@ -4,17 +4,19 @@
 //! settings. Three paths are asked for and no other ([`PATHS`]): none registers a node, and none returns a key. The token is
 //! sent to a server only whose CA has the hash that the token pins. Every step ends at its limit.
 
+mod asking;
 pub mod cacerts;
 mod certificate;
 pub mod connect;
 pub mod http;
 pub mod ports;
+mod reach;
 pub mod settings;
-mod steps;
 mod tls;
 pub mod token;
 pub mod url;
 
+use asking::Asking;
 use cacerts::Bundle;
 use cluster::finding::Finding;
 use cluster::inventory::Role;
@@ -155,13 +157,13 @@ impl Run<'_> {
 
     fn all(&mut self) -> Step<()> {
         let target = self.target;
-        let server = steps::server(&target.url)?;
+        let server = reach::server(&target.url)?;
         self.passed(());
-        let addresses = steps::addresses(&server, target.limit)?;
+        let addresses = reach::addresses(&server, target.limit)?;
         self.report.addresses = self.passed(addresses.clone());
-        let address = steps::tcp(&server, &addresses, target.limit)?;
+        let address = reach::tcp(&server, &addresses, target.limit)?;
         self.passed(());
-        let asking = steps::Asking {
+        let asking = Asking {
             server: &server,
             address,
             limit: target.limit,
@@ -227,7 +229,7 @@ impl Run<'_> {
         self.note(StepResult::Passed);
     }
 
-    fn token(&mut self, asking: &steps::Asking<'_>, bundle: &Bundle, pinned: bool) -> Step<()> {
+    fn token(&mut self, asking: &Asking<'_>, bundle: &Bundle, pinned: bool) -> Step<()> {
         let target = self.target;
         let Some(token) = &target.token else {
             let message = "no token was given, so the rehearsal ends here";

@@ -1,21 +1,20 @@
 //! Questions: what changes when a device is added or removed, the budget is another, or it gets warmer.
 
+mod add;
+
 use crate::answer::{Answer, Difference, QuestionAnswer, Side};
 use crate::assign;
 use crate::catalogue::Catalogue;
-use crate::class;
-use crate::demand::{Basis, Given, Load};
+use crate::demand::Load;
 use crate::name::Name;
 use crate::plan::plan;
 use crate::request::Request;
-use crate::scenario::PerScenario;
 use crate::supply::Supply;
 use crate::watts::Milliwatts;
 use cluster::edge::Usage;
 use cluster::finding::{self, Finding, Severity};
 use cluster::invalid::suggestion;
 use cluster::name::Label;
-use serde_json::json;
 
 /// A further device.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,27 +106,7 @@ pub fn answer(
     catalogue: &Catalogue,
 ) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let (before, findings_before) = plan(&request, catalogue);
-    for name in &question.remove {
-        remove(&mut request, name, question.assign)?;
-    }
-    for budget in &question.budget {
-        let supply = chosen(&mut request, budget.switch.as_ref(), "--budget")?;
-        supply.budgets = vec![budget.budget];
-        // What the document or the catalogue say of the budget is no longer the question.
-        supply.declared = false;
-    }
-    if let Some(celsius) = question.ambient_c {
-        request
-            .switches
-            .iter_mut()
-            .for_each(|supply| supply.ambient_c = celsius);
-    }
-    for device in &question.add {
-        add(&mut request, device, question.assign, catalogue)?;
-    }
-    if let Some(problem) = request.unplaced_problem.take().filter(|_| question.assign) {
-        return Err(problem.into());
-    }
+    change(&mut request, question, catalogue)?;
     // Without a switch the plan says so.
     let assign = question.assign && !request.switches.is_empty();
     let assignment = assign.then(|| assign::assign(&mut request));
@@ -152,6 +131,36 @@ pub fn answer(
         changes: None,
     });
     Ok((answer, findings))
+}
+
+/// Changes what the question changes; the assignment comes after it.
+fn change(
+    request: &mut Request<'_>,
+    question: &Question,
+    catalogue: &Catalogue,
+) -> anyhow::Result<()> {
+    for name in &question.remove {
+        remove(request, name, question.assign)?;
+    }
+    for budget in &question.budget {
+        let supply = chosen(request, budget.switch.as_ref(), "--budget")?;
+        supply.budgets = vec![budget.budget];
+        // What the document or the catalogue say of the budget is no longer the question.
+        supply.declared = false;
+    }
+    if let Some(celsius) = question.ambient_c {
+        request
+            .switches
+            .iter_mut()
+            .for_each(|supply| supply.ambient_c = celsius);
+    }
+    for device in &question.add {
+        add::add(request, device, question.assign, catalogue)?;
+    }
+    if let Some(problem) = request.unplaced_problem.take().filter(|_| question.assign) {
+        return Err(problem.into());
+    }
+    Ok(())
 }
 
 fn side(answer: &Answer, findings: &[Finding]) -> Side {
@@ -225,114 +234,4 @@ fn chosen<'a, 'c>(
         let hint = suggestion(name, names.iter().map(|name| &**name));
         Usage::new(format!("{flag}: no such switch {name}{hint}"))
     })
-}
-
-/// Puts a device on a port; where none is left, that is the answer.
-/// With `--assign` it gets its port with all others, also where it names one.
-fn add(
-    request: &mut Request<'_>,
-    device: &Add,
-    assign: bool,
-    catalogue: &Catalogue,
-) -> Result<(), Usage> {
-    let lonely = (request.unplaced.iter()).any(|load| *load.device == *device.name.as_str());
-    if assign && lonely {
-        let problem = format!("--add {}: --assign gives it a port already", device.name);
-        return Err(Usage::new(problem));
-    }
-    let on = request.switches.iter().find_map(|supply| {
-        let load = supply
-            .loads
-            .iter()
-            .find(|load| *load.device == *device.name.as_str())?;
-        Some(format!("{} port {}", supply.name, load.port))
-    });
-    if let Some(place) = on {
-        let name = &device.name;
-        return Err(Usage::new(format!(
-            "--add {name}: it stands on {place} already; add --remove {name}"
-        )));
-    }
-    if let Some(name) = &device.switch {
-        chosen(request, Some(name), "--add")?;
-    }
-    if assign {
-        request.unplaced.push(load(device, 1));
-        return Ok(());
-    }
-    let headrooms: Vec<Milliwatts> = plan(request, catalogue)
-        .0
-        .switches
-        .iter()
-        .map(|switch| switch.headroom_w)
-        .collect();
-    let candidates = request.switches.iter().enumerate().filter(|(_, supply)| {
-        device
-            .switch
-            .as_ref()
-            .is_none_or(|name| *supply.name == *name.as_str())
-    });
-    let free = |supply: &Supply<'_>| match device.port {
-        Some(port) => (port <= supply.poe_ports
-            && supply.loads.iter().all(|load| load.port != port))
-        .then_some(port),
-        None => supply.free_port(),
-    };
-    let best = candidates
-        .filter_map(|(place, supply)| Some((headrooms[place], place, free(supply)?)))
-        .max_by_key(|(headroom, place, _)| (*headroom, std::cmp::Reverse(*place)));
-    let Some((_, place, port)) = best else {
-        let headroom = headrooms.into_iter().max();
-        request.notices.each(no_port(request, device, headroom));
-        return Ok(());
-    };
-    let loads = &mut request.switches[place].loads;
-    loads.push(load(device, port));
-    loads.sort_by_key(|load| load.port);
-    Ok(())
-}
-
-fn no_port(request: &Request<'_>, device: &Add, headroom: Option<Milliwatts>) -> Finding {
-    let name = &device.name;
-    let ports: usize = request
-        .switches
-        .iter()
-        .map(|supply| usize::from(supply.poe_ports))
-        .sum();
-    let used: usize = request.switches.iter().map(Supply::used_ports).sum();
-    let mut message = match device.port {
-        Some(port) if used < ports => format!("PoE port {port} is not free for {name}"),
-        _ => format!("no PoE port is left for {name}: {used} of {ports} are taken"),
-    };
-    let left = headroom.unwrap_or(Milliwatts::ZERO);
-    message.push_str(&match left >= device.draw {
-        true => format!("; the watts would do ({} W of {left} W)", device.draw),
-        false => format!("; nor would the watts do ({} W of {left} W)", device.draw),
-    });
-    Finding::error("poe-no-port", name.as_str(), message)
-        .fix("feed it by itself, take a switch with more PoE ports, or --remove a device")
-        .evidence(json!({"draw_w": device.draw, "headroom_w": headroom, "poe_ports": ports, "used": used}))
-}
-
-/// A device of which only the draw is known.
-fn load(device: &Add, port: u16) -> Load {
-    let powered = device.draw > Milliwatts::ZERO;
-    let class = class::fallback(device.draw).filter(|_| powered);
-    Load {
-        port,
-        device: device.name.as_str().into(),
-        priority: crate::demand::LOWEST_PRIORITY,
-        limit: None,
-        class,
-        draw: Given::Device(PerScenario::same(device.draw)),
-        basis: Basis::Document,
-        confidence: None,
-        cable: None,
-        minimum_v: class.map_or(0.0, class::minimum_v),
-        hat: None,
-        usb_over: None,
-        lacks_hat: false,
-        role: None,
-        brick: false,
-    }
 }

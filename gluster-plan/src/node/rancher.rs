@@ -1,6 +1,7 @@
 //! RancherOS and BurmillaOS: no systemd, and a configuration of their own. Nobody has run this.
 
-use crate::node::{BRICK_OPTIONS, source};
+use super::client::source;
+use super::disk::BRICK_OPTIONS;
 use crate::site::Site;
 use crate::steps::{argv, run};
 use crate::volume::Volume;
@@ -22,24 +23,7 @@ pub(crate) fn rancher_boot(
     server: bool,
     os: Os,
 ) -> Vec<Step> {
-    let mut commands = Vec::new();
-    for stick in sticks {
-        let stick = &site.sticks[*stick];
-        commands.push(format!("mkdir -p {}", stick.mount));
-        commands.push(format!(
-            "mount -t xfs -o {BRICK_OPTIONS} UUID={} {}",
-            stick.uuid, stick.mount
-        ));
-    }
-    if server {
-        commands.push("glusterd".to_owned());
-    }
-    for volume in volumes.iter().filter(|volume| !volume.adopted) {
-        let own = server && volume.nodes(site).contains(&node);
-        let source = source(site, volume, own).0;
-        commands.push(format!("mkdir -p {}", volume.mount));
-        commands.push(format!("mount -t glusterfs {source} {}", volume.mount));
-    }
+    let commands = boot_commands(site, volumes, node, sticks, server);
     let mut steps = Vec::new();
     if let Some(content) = boot_fragment(os, &commands) {
         let path = "/var/lib/rancher/conf/cloud-config.d/gluster-plan.yml".to_owned();
@@ -58,21 +42,52 @@ pub(crate) fn rancher_boot(
             .push(Step::new("boot", "mounts and daemon after a restart", action, check).undo(undo));
     }
     if server {
-        let check = Check::Output {
-            argv: argv(&["gluster", "pool", "list"]),
-            text: "localhost".to_owned(),
-        };
-        steps.push(
-            Step::new(
-                "start-glusterd",
-                "after the bricks are mounted",
-                run(&["glusterd"], 60),
-                check,
-            )
-            .harmless(),
-        );
+        steps.push(start_daemon());
     }
     steps
+}
+
+/// What is done at each start.
+fn boot_commands(
+    site: &Site,
+    volumes: &[Volume],
+    node: usize,
+    sticks: &[usize],
+    server: bool,
+) -> Vec<String> {
+    let mut commands = Vec::new();
+    for stick in sticks {
+        let stick = &site.sticks[*stick];
+        commands.push(format!("mkdir -p {}", stick.mount));
+        commands.push(format!(
+            "mount -t xfs -o {BRICK_OPTIONS} UUID={} {}",
+            stick.uuid, stick.mount
+        ));
+    }
+    if server {
+        commands.push("glusterd".to_owned());
+    }
+    for volume in volumes.iter().filter(|volume| !volume.adopted) {
+        let own = server && volume.nodes(site).contains(&node);
+        let source = source(site, volume, own).0;
+        commands.push(format!("mkdir -p {}", volume.mount));
+        commands.push(format!("mount -t glusterfs {source} {}", volume.mount));
+    }
+    commands
+}
+
+fn start_daemon() -> Step {
+    let check = Check::Output {
+        argv: argv(&["gluster", "pool", "list"]),
+        text: "localhost".to_owned(),
+    };
+    Step::new(
+        "start-glusterd",
+        "after the bricks are mounted",
+        run(&["glusterd"], 60),
+        check,
+    )
+    .harmless()
 }
 
 fn boot_fragment(os: Os, commands: &[String]) -> Option<String> {

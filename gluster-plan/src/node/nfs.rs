@@ -1,0 +1,63 @@
+//! A node's part where a volume's provisioner is an NFS server.
+
+use crate::site::Site;
+use crate::steps::{append, argv, fstab_word, run};
+use crate::volume::Volume;
+use cluster::inventory::Provisioner;
+use cluster::plan::{Check, Step};
+
+/// A node's part in NFS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nfs {
+    /// It exports a volume.
+    Server,
+    /// It mounts one.
+    Client,
+}
+
+pub(super) fn nfs(site: &Site, volumes: &[Volume], node: usize) -> Option<Nfs> {
+    let mut wanted = volumes
+        .iter()
+        .filter(|volume| volume.provisioner == Some(Provisioner::Nfs))
+        .peekable();
+    wanted.peek()?;
+    let server = wanted.any(|volume| volume.nodes(site).first() == Some(&node));
+    Some(if server { Nfs::Server } else { Nfs::Client })
+}
+
+/// The export of each volume whose provisioner is NFS, on the node of brick 1.
+pub(super) fn exports(site: &Site, volumes: &[Volume], node: usize) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (index, volume) in volumes.iter().enumerate() {
+        if volume.provisioner != Some(Provisioner::Nfs) || volume.nodes(site).first() != Some(&node)
+        {
+            continue;
+        }
+        // A FUSE file system has no number of its own (fsid), and without the mount an empty folder would be exported (mp).
+        let clients = site.lan.as_deref().unwrap_or("*");
+        let text = format!(
+            "{} {clients}(rw,sync,no_subtree_check,no_root_squash,mp,fsid={})",
+            fstab_word(&volume.mount),
+            index + 1
+        );
+        steps.push(append(
+            format!("export-{}", volume.name),
+            "what the provisioner's pods mount, by NFS",
+            "/etc/exports",
+            text,
+        ));
+        steps.push(
+            Step::new(
+                format!("exported-{}", volume.name),
+                "from now on, and not only after a restart",
+                run(&["exportfs", "-ra"], 60),
+                Check::Output {
+                    argv: argv(&["exportfs", "-s"]),
+                    text: volume.mount.clone(),
+                },
+            )
+            .harmless(),
+        );
+    }
+    steps
+}
