@@ -1,6 +1,6 @@
 //! Names, checked once on reading: they end up in paths, in commands and on other people's terminals.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use crate::checked::inline_schema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -51,7 +51,7 @@ pub fn wrap(out: &mut String, lead: &str, text: &str) {
 
 /// Defines a string type that holds only what `$check` lets through.
 macro_rules! checked_name {
-    ($(#[$meta:meta])* $name:ident, $schema:expr, $check:path) => {
+    ($(#[$meta:meta])* $name:ident, $schema:tt, $check:path) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
@@ -95,26 +95,14 @@ macro_rules! checked_name {
             }
         }
 
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
+        inline_schema!($name, $schema);
     };
 }
 
 checked_name!(
     /// A node, a device, a switch or a model: an RFC 1123 label (lower case letters, digits, `-`; at most 63).
     Label,
-    json_schema!({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
+    {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"},
     check_label
 );
 
@@ -137,7 +125,7 @@ fn check_label(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A network interface as the Linux kernel allows it: 1 to 15 bytes, no `/`, no `:`, no white space.
     InterfaceName,
-    json_schema!({"type": "string", "pattern": "^[^-/:\\s][^/:\\s]{0,14}$"}),
+    {"type": "string", "pattern": "^[^-/:\\s][^/:\\s]{0,14}$"},
     check_interface
 );
 
@@ -158,7 +146,7 @@ fn check_interface(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A mount point: an absolute path without `..`, `.`, doubled slashes or control characters, other than `/`.
     MountPoint,
-    json_schema!({"type": "string", "pattern": "^(/[^/]+)+$"}),
+    {"type": "string", "pattern": "^(/[^/]+)+$"},
     check_mount_point
 );
 
@@ -172,7 +160,7 @@ fn check_mount_point(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A block device by path: absolute, below `/dev`.
     DevicePath,
-    json_schema!({"type": "string", "pattern": "^/dev(/[^/]+)+$"}),
+    {"type": "string", "pattern": "^/dev(/[^/]+)+$"},
     check_device_path
 );
 
@@ -202,7 +190,7 @@ checked_name!(
     /// A file-system label of 1 to 16 printable bytes. What a file system holds less of is checked with it
     /// ([`crate::inventory::Partition`]).
     FilesystemLabel,
-    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_.][-A-Za-z0-9_.]{0,15}$"}),
+    {"type": "string", "pattern": "^[A-Za-z0-9_.][-A-Za-z0-9_.]{0,15}$"},
     check_filesystem_label
 );
 
@@ -219,7 +207,7 @@ fn check_filesystem_label(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A Gluster volume: letters, digits, `_`, `-`; no leading `-`.
     VolumeName,
-    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_][-A-Za-z0-9_]{0,62}$"}),
+    {"type": "string", "pattern": "^[A-Za-z0-9_][-A-Za-z0-9_]{0,62}$"},
     check_volume_name
 );
 
@@ -234,7 +222,7 @@ fn check_volume_name(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// Text of one line for people: no control characters.
     Line,
-    json_schema!({"type": "string"}),
+    {"type": "string"},
     check_line
 );
 
@@ -326,19 +314,7 @@ macro_rules! net_text {
             }
         }
 
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "examples": [$example]})
-            }
-        }
+        inline_schema!($name, {"type": "string", "examples": [$example]});
     };
 }
 

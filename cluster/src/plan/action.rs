@@ -1,8 +1,8 @@
 //! The actions of steps, and what holds once they were done. Few and typed: what is not in here no step can do.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use crate::checked::inline_schema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::fmt;
 
 /// What a step does.
@@ -435,19 +435,7 @@ impl TryFrom<String> for Hex {
     }
 }
 
-impl JsonSchema for Hex {
-    fn schema_name() -> Cow<'static, str> {
-        "Hex".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^([0-9a-f]{2})*$"})
-    }
-}
+inline_schema!(Hex, {"type": "string", "pattern": "^([0-9a-f]{2})*$"});
 
 #[cfg(test)]
 mod tests {
