@@ -4,10 +4,14 @@
 //! plan is never executed ([`Plan::differences`] compares it with a plan that was made anew).
 
 mod action;
+mod check;
+mod hex;
 mod sh;
 mod text;
 
-pub use action::{Action, Check, Hex, KernelCall, Lasting, Scratch, ServiceVerb};
+pub use action::{Action, KernelCall, Lasting, Scratch, ServiceVerb};
+pub use check::Check;
+pub use hex::Hex;
 pub use sh::{guarded_script, script};
 pub use text::steps_text;
 
