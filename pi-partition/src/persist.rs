@@ -4,7 +4,7 @@ use crate::state::NodeState;
 use cluster::cloud_config;
 use cluster::finding::Finding;
 use cluster::inventory::{Filesystem, Os, Persist};
-use cluster::plan::{Action, Check, ServiceVerb, Step, sha256};
+use cluster::plan::{Action, Check, Step, sha256};
 
 /// A mount that shall last.
 #[derive(Debug, Clone, Copy)]
@@ -138,25 +138,11 @@ fn systemd(mount: Lasting<'_>, node: &NodeState) -> Vec<Step> {
         check,
     )
     .undo(undo);
-    let enabled = Check::Output {
-        argv: ["systemctl", "is-enabled", "--", &name]
-            .map(str::to_owned)
-            .to_vec(),
-        text: "enabled".to_owned(),
-    };
-    let enable = Step::new(
+    let enable = Step::enable_unit(
         format!("enable-{}", mount.number),
         "the unit is started with the system",
-        Action::Service {
-            name: name.clone(),
-            verb: ServiceVerb::Enable,
-        },
-        enabled,
-    )
-    .undo(Action::Service {
-        name,
-        verb: ServiceVerb::Disable,
-    });
+        &name,
+    );
     vec![write, enable]
 }
 

@@ -55,6 +55,21 @@ impl Step {
         }
     }
 
+    /// A step that has systemd start a unit with the system.
+    pub fn enable_unit(id: impl Into<String>, why: impl Into<String>, unit: &str) -> Self {
+        let service = |verb| Action::Service {
+            name: unit.to_owned(),
+            verb,
+        };
+        let check = Check::Output {
+            argv: ["systemctl", "is-enabled", "--", unit]
+                .map(str::to_owned)
+                .to_vec(),
+            text: "enabled".to_owned(),
+        };
+        Self::new(id, why, service(ServiceVerb::Enable), check).undo(service(ServiceVerb::Disable))
+    }
+
     /// The same with what takes it back.
     #[must_use]
     pub fn undo(mut self, undo: Action) -> Self {
