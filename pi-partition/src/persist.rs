@@ -202,20 +202,14 @@ fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> 
     };
     let mut all = present.clone();
     all.push(ours);
-    let command = |value: String| {
-        ["ros", "config", "set", "mounts", &value]
-            .map(str::to_owned)
-            .to_vec()
-    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let run = |value: String| Action::Run {
-        argv: command(value),
+        argv: words(&["ros", "config", "set", "mounts", &value]),
         limit_s: 60,
         scratch: None,
     };
     let check = Check::Output {
-        argv: ["ros", "config", "get", "mounts"]
-            .map(str::to_owned)
-            .to_vec(),
+        argv: words(&["ros", "config", "get", "mounts"]),
         text: source,
     };
     let why = "the mount lasts over a restart; `ros` replaces the whole list, so every entry that is there stands in it again";
