@@ -14,7 +14,7 @@ use cluster::run::Unfinished;
 use nix::fcntl::PosixFadviseAdvice;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 mod hole;
@@ -181,9 +181,4 @@ fn scan(
     state.found = found;
     state.hole = hole;
     Ok(())
-}
-
-/// A file as the descriptor that another program opens it by.
-pub fn by_descriptor(file: &impl AsRawFd) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
 }

@@ -1,10 +1,10 @@
 //! Making a file system: in a partition, or beside an image and then copied to its place.
 
 use super::{Acting, CHUNK};
-use crate::observe::by_descriptor;
 use anyhow::Context;
 use cluster::command::Command;
 use cluster::plan::Scratch;
+use cluster::root::by_descriptor;
 use nix::fcntl::{FallocateFlags, FcntlArg, fallocate, fcntl};
 use nix::unistd::Whence;
 use std::fs::File;
