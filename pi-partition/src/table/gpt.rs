@@ -1,23 +1,21 @@
 //! The GUID partition table (UEFI specification 2.10, chapter 5): a header of 92 bytes in sector 1, an array of entries, and a copy
 //! of both at the disk's end, each with its CRC-32.
 
-use super::{Damage, Entry, Role, Scheme, Table, le32, le64};
+use super::{Damage, Entry, Role, Scheme, Table, le64};
 use crate::source::Source;
 use std::io;
 
+mod header;
 mod write;
 
+pub use header::has_signature;
+use header::{Header, header, header_crc, place};
 pub use write::{Write, add, left_behind, new_entry};
 
 /// The type of the entry in the protective MBR.
 pub const PROTECTIVE: u8 = 0xee;
-/// The header's size as every program writes it.
-const HEADER: usize = 92;
 /// An entry's size as every program writes it; the specification allows 128 × 2ⁿ.
 const ENTRY: usize = 128;
-/// The largest array that is read. Every program makes 128 entries (16 KiB); more than this is a claim, not a table.
-const MOST_ARRAY: u64 = 128 << 10;
-
 /// What of a GPT a new entry is written beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
@@ -39,82 +37,6 @@ pub struct Raw {
     pub last_array: Vec<u8>,
     /// The protective entry's place in the MBR, and its bytes.
     pub protective: (usize, [u8; 16]),
-}
-
-/// A header's fields, after its checksum was found right.
-struct Header {
-    own_lba: u64,
-    other_lba: u64,
-    first_usable: u64,
-    last_usable: u64,
-    guid: [u8; 16],
-    entries_lba: u64,
-    entries: u64,
-    entries_crc: u32,
-}
-
-impl Header {
-    fn array_bytes(&self) -> u64 {
-        self.entries * ENTRY as u64
-    }
-}
-
-/// Whether a sector begins as a header does.
-pub fn has_signature(sector: &[u8]) -> bool {
-    sector.starts_with(b"EFI PART")
-}
-
-fn header(sector: &[u8], which: &str) -> Result<Header, Damage> {
-    let bad = |why: String| {
-        Damage::table(
-            format!("the GPT's {which} header {why}"),
-            "look at it with `sgdisk -v` and `gdisk`; nothing here is mended unasked",
-        )
-    };
-    if !has_signature(sector) {
-        return Err(bad("is not there".to_owned()));
-    }
-    if le32(sector, 12) as usize != HEADER || le32(sector, 8) != 0x0001_0000 {
-        return Err(bad(format!(
-            "has revision {:#x} and {} bytes; known are revision 0x10000 and {HEADER} bytes",
-            le32(sector, 8),
-            le32(sector, 12)
-        )));
-    }
-    let (stated, found) = (le32(sector, 16), header_crc(sector));
-    if stated != found {
-        return Err(bad(format!(
-            "has the CRC {stated:08x}, and its bytes have {found:08x}"
-        )));
-    }
-    let mut guid = [0; 16];
-    guid.copy_from_slice(&sector[56..72]);
-    let header = Header {
-        own_lba: le64(sector, 24),
-        other_lba: le64(sector, 32),
-        first_usable: le64(sector, 40),
-        last_usable: le64(sector, 48),
-        guid,
-        entries_lba: le64(sector, 72),
-        entries: u64::from(le32(sector, 80)),
-        entries_crc: le32(sector, 88),
-    };
-    if le32(sector, 84) as usize != ENTRY {
-        return Err(bad(format!(
-            "says that entries have {} bytes; {ENTRY} is what is known",
-            le32(sector, 84)
-        )));
-    }
-    if header.array_bytes() > MOST_ARRAY {
-        return Err(bad(format!("claims {} entries", header.entries)));
-    }
-    Ok(header)
-}
-
-fn header_crc(sector: &[u8]) -> u32 {
-    let mut bytes = sector[..HEADER].to_vec();
-    bytes[16..20].fill(0);
-    crc32fast::hash(&bytes)
 }
 
 /// Reads and compares both copies.
@@ -225,36 +147,6 @@ fn protective(slots: &[[u8; 16]; 4]) -> Result<(usize, [u8; 16]), Damage> {
             fix: "decide for one table with `gdisk`; nothing here is mended unasked".to_owned(),
         }),
     }
-}
-
-/// Whether a header and what it names lie where they can.
-fn place(
-    header: &Header,
-    own_lba: u64,
-    sectors: u64,
-    sector_bytes: u64,
-    which: &str,
-) -> Result<(), Damage> {
-    let array_sectors = header.array_bytes().div_ceil(sector_bytes);
-    let array_end = header.entries_lba.checked_add(array_sectors);
-    let usable = header.first_usable <= header.last_usable.saturating_add(1);
-    let outside = |from: u64, to: u64| to <= header.first_usable || from > header.last_usable;
-    let right = header.own_lba == own_lba
-        && header.last_usable < sectors
-        && usable
-        && header.entries_lba >= 2
-        && array_end.is_some_and(|end| end <= sectors && outside(header.entries_lba, end))
-        && outside(own_lba, own_lba + 1);
-    if right {
-        return Ok(());
-    }
-    Err(Damage::table(
-        format!(
-            "the GPT's {which} header names places that cannot be: own sector {}, entries from {}, usable {} to {}, of {sectors}",
-            header.own_lba, header.entries_lba, header.first_usable, header.last_usable
-        ),
-        "look at it with `sgdisk -v`; nothing here is mended unasked",
-    ))
 }
 
 fn array(
