@@ -121,6 +121,12 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// Whether an interface is up with its keys in place: before that it is dormant (operstates.rst).
+pub fn is_up(root: &Root, interface: &str) -> bool {
+    text(root, &format!("/sys/class/net/{interface}/operstate"))
+        .is_some_and(|state| state.starts_with("up"))
+}
+
 /// The network that an interface is in now.
 pub fn link(interface: &str) -> Option<Link> {
     let mut radio = Radio::open().ok()??;

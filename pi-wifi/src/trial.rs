@@ -158,12 +158,7 @@ pub fn is_in(request: &Request, root: &Root) -> anyhow::Result<bool> {
         .networks
         .iter()
         .any(|network| network.ssid_hex == ssid);
-    // Up means that keys are in place too: before that it is dormant (operstates.rst).
-    let state = root.read(
-        Path::new(&format!("/sys/class/net/{}/operstate", request.interface)),
-        64,
-    );
-    Ok(wanted && state.is_ok_and(|state| state.starts_with(b"up")))
+    Ok(wanted && check::is_up(root, &request.interface))
 }
 
 fn write_secret(path: &str, content: &Content, networks: &[Network]) -> anyhow::Result<()> {

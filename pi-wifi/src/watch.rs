@@ -1,6 +1,7 @@
 //! `--watch`: stays, says what becomes of the link, and with `--apply` mends it, step by step and ever more slowly.
 
 use crate::apply;
+use crate::check;
 use crate::cli::Cli;
 use crate::control::{Control, Trouble, trouble};
 use crate::ladder::Ladder;
@@ -15,7 +16,6 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 mod mend;
@@ -188,11 +188,7 @@ impl Watcher<'_> {
                 .ok()
                 .and_then(|l| Some(l.file_name()?.to_string_lossy().into_owned()));
         }
-        let state = self.root.read(
-            Path::new(&format!("/sys/class/net/{}/operstate", self.interface)),
-            64,
-        );
-        let up = state.is_ok_and(|state| state.starts_with(b"up"));
+        let up = check::is_up(self.root, self.interface);
         Ok(Seen {
             present: true,
             ssid: own.ssid.filter(|_| up),
