@@ -96,11 +96,7 @@ fn read_copies(
     let backup = header(&backup_sector, "backup")?;
     place(&backup, primary.other_lba, sectors, sector_bytes, "backup")?;
     let backup_entries = array(source, &backup, sector_bytes, "backup")?;
-    if (primary.guid, primary.first_usable, primary.last_usable)
-        != (backup.guid, backup.first_usable, backup.last_usable)
-        || backup.other_lba != 1
-        || backup_entries != entries
-    {
+    if !primary.is_copied_by(&backup) || backup_entries != entries {
         return Err(Damage::table(
             "the GPT's two copies differ",
             "look at it with `sgdisk -v` and `gdisk`, and choose one; nothing here is mended unasked",

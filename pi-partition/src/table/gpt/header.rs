@@ -24,6 +24,12 @@ impl Header {
     pub(super) fn array_bytes(&self) -> u64 {
         self.entries * ENTRY as u64
     }
+
+    /// Whether another header is this primary's backup.
+    pub(super) fn is_copied_by(&self, backup: &Self) -> bool {
+        let of = |header: &Self| (header.guid, header.first_usable, header.last_usable);
+        of(self) == of(backup) && backup.other_lba == 1
+    }
 }
 
 /// Whether a sector begins as a header does.
