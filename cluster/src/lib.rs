@@ -5,6 +5,7 @@
 //! ([`edge`], [`root`], [`command`], [`secret`], [`run`]) touches the system and may use the pure half, never the other way
 //! round.
 
+mod checked;
 pub mod cloud_config;
 pub mod document;
 pub mod finding;

@@ -1,57 +1,19 @@
 //! Names, checked once on reading: they end up in paths, in commands and on other people's terminals.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use crate::checked::inline_schema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Component, Path};
 
-/// `text` with every control character, and every character that reorders the text around it, written as its escape.
-pub fn escape_controls(text: &str) -> Cow<'_, str> {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hostile) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if hostile(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    Cow::Owned(shown)
-}
+mod network;
+mod text;
 
-/// Appends `text` behind `lead`, broken at spaces to 80 columns and indented as `lead` is long.
-pub fn wrap(out: &mut String, lead: &str, text: &str) {
-    const COLUMNS: usize = 80;
-    let indent = lead.chars().count();
-    let mut column = indent;
-    out.push_str(lead);
-    for (index, word) in escape_controls(text).split_whitespace().enumerate() {
-        let width = word.chars().count();
-        if index > 0 && column + 1 + width > COLUMNS {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if index > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += width;
-    }
-    out.push('\n');
-}
+pub use network::{HostAddress, Network};
+pub use text::{escape_controls, wrap};
 
 /// Defines a string type that holds only what `$check` lets through.
 macro_rules! checked_name {
-    ($(#[$meta:meta])* $name:ident, $schema:expr, $check:path) => {
+    ($(#[$meta:meta])* $name:ident, $schema:tt, $check:path) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
@@ -95,26 +57,14 @@ macro_rules! checked_name {
             }
         }
 
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
+        inline_schema!($name, $schema);
     };
 }
 
 checked_name!(
     /// A node, a device, a switch or a model: an RFC 1123 label (lower case letters, digits, `-`; at most 63).
     Label,
-    json_schema!({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
+    {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"},
     check_label
 );
 
@@ -137,7 +87,7 @@ fn check_label(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A network interface as the Linux kernel allows it: 1 to 15 bytes, no `/`, no `:`, no white space.
     InterfaceName,
-    json_schema!({"type": "string", "pattern": "^[^-/:\\s][^/:\\s]{0,14}$"}),
+    {"type": "string", "pattern": "^[^-/:\\s][^/:\\s]{0,14}$"},
     check_interface
 );
 
@@ -158,7 +108,7 @@ fn check_interface(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A mount point: an absolute path without `..`, `.`, doubled slashes or control characters, other than `/`.
     MountPoint,
-    json_schema!({"type": "string", "pattern": "^(/[^/]+)+$"}),
+    {"type": "string", "pattern": "^(/[^/]+)+$"},
     check_mount_point
 );
 
@@ -172,7 +122,7 @@ fn check_mount_point(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A block device by path: absolute, below `/dev`.
     DevicePath,
-    json_schema!({"type": "string", "pattern": "^/dev(/[^/]+)+$"}),
+    {"type": "string", "pattern": "^/dev(/[^/]+)+$"},
     check_device_path
 );
 
@@ -202,7 +152,7 @@ checked_name!(
     /// A file-system label of 1 to 16 printable bytes. What a file system holds less of is checked with it
     /// ([`crate::inventory::Partition`]).
     FilesystemLabel,
-    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_.][-A-Za-z0-9_.]{0,15}$"}),
+    {"type": "string", "pattern": "^[A-Za-z0-9_.][-A-Za-z0-9_.]{0,15}$"},
     check_filesystem_label
 );
 
@@ -219,7 +169,7 @@ fn check_filesystem_label(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// A Gluster volume: letters, digits, `_`, `-`; no leading `-`.
     VolumeName,
-    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_][-A-Za-z0-9_]{0,62}$"}),
+    {"type": "string", "pattern": "^[A-Za-z0-9_][-A-Za-z0-9_]{0,62}$"},
     check_volume_name
 );
 
@@ -234,7 +184,7 @@ fn check_volume_name(text: &str) -> Result<(), &'static str> {
 checked_name!(
     /// Text of one line for people: no control characters.
     Line,
-    json_schema!({"type": "string"}),
+    {"type": "string"},
     check_line
 );
 
@@ -244,106 +194,6 @@ fn check_line(text: &str) -> Result<(), &'static str> {
     }
     Ok(())
 }
-
-/// A network in CIDR notation whose host bits are zero, such as `192.168.11.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Network(ipnet::IpNet);
-
-impl Network {
-    /// The network itself.
-    pub fn net(&self) -> ipnet::IpNet {
-        self.0
-    }
-}
-
-impl TryFrom<String> for Network {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let net: ipnet::IpNet = text.parse().map_err(|_| {
-            format!("expected a network such as \"192.168.11.0/24\", found {text:?}")
-        })?;
-        if net.trunc() != net {
-            return Err(format!(
-                "expected a network, found the address {text:?}; its network is \"{}\"",
-                net.trunc()
-            ));
-        }
-        Ok(Self(net))
-    }
-}
-
-/// A host's address with the length of its network's prefix, such as `192.168.11.11/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct HostAddress(ipnet::IpNet);
-
-impl HostAddress {
-    /// The address without its prefix length.
-    pub fn address(&self) -> IpAddr {
-        self.0.addr()
-    }
-
-    /// The network that the host is in.
-    pub fn network(&self) -> ipnet::IpNet {
-        self.0.trunc()
-    }
-}
-
-impl TryFrom<String> for HostAddress {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let expected = "a host address with its prefix length such as \"192.168.11.11/24\"";
-        let net: ipnet::IpNet = text
-            .parse()
-            .map_err(|_| format!("expected {expected}, found {text:?}"))?;
-        let host_bits = net.max_prefix_len() - net.prefix_len();
-        if net.addr().is_ipv4()
-            && host_bits >= 2
-            && (net.addr() == net.network() || net.addr() == net.broadcast())
-        {
-            return Err(format!(
-                "expected {expected}, found {text:?}, which is the network's own or its broadcast address"
-            ));
-        }
-        Ok(Self(net))
-    }
-}
-
-macro_rules! net_text {
-    ($name:ident, $example:literal) => {
-        impl From<$name> for String {
-            fn from(value: $name) -> String {
-                value.0.to_string()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "examples": [$example]})
-            }
-        }
-    };
-}
-
-net_text!(Network, "192.168.11.0/24");
-net_text!(HostAddress, "192.168.11.11/24");
 
 #[cfg(test)]
 mod tests {
@@ -428,22 +278,5 @@ mod tests {
             &["docker", "0123456789abcdef", "a.b_c-d"],
             &["", "-a", "0123456789abcdefg", "a/b", "a b", "a\u{0}"],
         );
-    }
-
-    #[test]
-    fn networks_have_no_host_bits_and_hosts_are_hosts() {
-        let network = |text: &str| Network::try_from(text.to_owned());
-        assert!(network("192.168.11.0/24").is_ok());
-        assert!(network("fd00::/64").is_ok());
-        let refused = network("192.168.11.5/24").unwrap_err();
-        assert!(refused.contains("192.168.11.0/24"), "{refused}");
-        assert!(network("192.168.11.0").is_err());
-        let host = |text: &str| HostAddress::try_from(text.to_owned());
-        assert!(host("192.168.11.11/24").is_ok());
-        assert!(host("10.0.0.1/31").is_ok());
-        assert!(host("192.168.11.0/24").is_err());
-        assert!(host("192.168.11.255/24").is_err());
-        assert!(host("192.168.11.11").is_err());
-        assert!(host("192.168.11.300/24").is_err());
     }
 }

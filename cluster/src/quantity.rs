@@ -1,9 +1,8 @@
 //! Quantities as a person writes them: sizes in bytes, watts, metres, volts, degrees, money.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
-use serde::{Deserialize as DeriveDeserialize, Serialize};
-use std::borrow::Cow;
+use crate::checked::{checked_number, inline_schema};
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A size in bytes. Written as an integer, or as text with a decimal (`kB MB GB TB`) or binary (`KiB MiB GiB TiB`) unit.
@@ -94,26 +93,17 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-impl JsonSchema for Size {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"oneOf": [
-            {"type": "integer", "minimum": 0},
-            {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"},
-        ]})
-    }
-}
+inline_schema!(
+    Size,
+    {"oneOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"},
+    ]}
+);
 
 /// Defines a finite number with a unit and a lower bound.
 macro_rules! quantity {
-    ($(#[$meta:meta])* $name:ident, $expected:literal, $minimum:expr, $schema:expr) => {
+    ($(#[$meta:meta])* $name:ident, $expected:literal, $minimum:expr, $schema:tt) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
         #[serde(transparent)]
@@ -130,57 +120,8 @@ macro_rules! quantity {
             }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let value: f64 = text
-                    .parse()
-                    .map_err(|_| format!("expected {}, found {text:?}", $expected))?;
-                Self::try_from(value)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct NumberVisitor;
-                impl Visitor<'_> for NumberVisitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expected)
-                    }
-
-                    fn visit_f64<E: Error>(self, value: f64) -> Result<$name, E> {
-                        $name::try_from(value)
-                            .map_err(|_| E::invalid_value(Unexpected::Float(value), &self))
-                    }
-
-                    fn visit_u64<E: Error>(self, value: u64) -> Result<$name, E> {
-                        self.visit_f64(value as f64)
-                    }
-
-                    fn visit_i64<E: Error>(self, value: i64) -> Result<$name, E> {
-                        self.visit_f64(value as f64)
-                    }
-                }
-                deserializer.deserialize_any(NumberVisitor)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
+        checked_number!($name, f64, $expected, Float, visit_f64(f64), visit_u64(u64), visit_i64(i64));
+        inline_schema!($name, $schema);
     };
 }
 
@@ -189,47 +130,47 @@ quantity!(
     Watts,
     "a number of watts, 0 or more",
     |w: f64| w >= 0.0,
-    json_schema!({"type": "number", "minimum": 0})
+    {"type": "number", "minimum": 0}
 );
 quantity!(
     /// Power in watts, more than 0: a budget or a limit.
     PositiveWatts,
     "a number of watts above 0",
     |w: f64| w > 0.0,
-    json_schema!({"type": "number", "exclusiveMinimum": 0})
+    {"type": "number", "exclusiveMinimum": 0}
 );
 quantity!(
     /// Length in metres, 0 or more.
     Metres,
     "a length in metres, 0 or more",
     |m: f64| m >= 0.0,
-    json_schema!({"type": "number", "minimum": 0})
+    {"type": "number", "minimum": 0}
 );
 quantity!(
     /// Voltage in volts, more than 0.
     Volts,
     "a number of volts above 0",
     |v: f64| v > 0.0,
-    json_schema!({"type": "number", "exclusiveMinimum": 0})
+    {"type": "number", "exclusiveMinimum": 0}
 );
 quantity!(
     /// Temperature in degrees Celsius, -273.15 or more.
     Celsius,
     "a temperature in degrees Celsius",
     |t: f64| t >= -273.15,
-    json_schema!({"type": "number", "minimum": -273.15})
+    {"type": "number", "minimum": -273.15}
 );
 quantity!(
     /// A part of a whole, above 0 and at most 1: an efficiency.
     Ratio,
     "a ratio above 0 and at most 1",
     |r: f64| r > 0.0 && r <= 1.0,
-    json_schema!({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 );
 
 /// Defines a whole number that holds only what `$check` lets through.
 macro_rules! whole_number {
-    ($(#[$meta:meta])* $name:ident, $inner:ty, $expected:literal, $check:expr, $schema:expr) => {
+    ($(#[$meta:meta])* $name:ident, $inner:ty, $expected:literal, $check:expr, $schema:tt) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -254,49 +195,8 @@ macro_rules! whole_number {
             }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let value: u64 = text
-                    .parse()
-                    .map_err(|_| format!("expected {}, found {text:?}", $expected))?;
-                Self::try_from(value)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct WholeVisitor;
-                impl Visitor<'_> for WholeVisitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expected)
-                    }
-
-                    fn visit_u64<E: Error>(self, value: u64) -> Result<$name, E> {
-                        $name::try_from(value)
-                            .map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &self))
-                    }
-                }
-                deserializer.deserialize_any(WholeVisitor)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
+        checked_number!($name, u64, $expected, Unsigned, visit_u64(u64));
+        inline_schema!($name, $schema);
     };
 }
 
@@ -306,7 +206,7 @@ whole_number!(
     u8,
     "an American Wire Gauge from 22 to 30",
     |n: &u8| (22..=30).contains(n),
-    json_schema!({"type": "integer", "minimum": 22, "maximum": 30})
+    {"type": "integer", "minimum": 22, "maximum": 30}
 );
 whole_number!(
     /// Pairs of a cable that carry power: 2 (802.3af, at) or 4 (802.3bt).
@@ -314,7 +214,7 @@ whole_number!(
     u8,
     "2 or 4 pairs",
     |n: &u8| matches!(n, 2 | 4),
-    json_schema!({"enum": [2, 4]})
+    {"enum": [2, 4]}
 );
 whole_number!(
     /// A Power over Ethernet class, 0 to 8.
@@ -322,7 +222,7 @@ whole_number!(
     u8,
     "a PoE class from 0 to 8",
     |n: &u8| *n <= 8,
-    json_schema!({"type": "integer", "minimum": 0, "maximum": 8})
+    {"type": "integer", "minimum": 0, "maximum": 8}
 );
 whole_number!(
     /// A port of a switch or of a transport protocol, 1 to 65535.
@@ -330,11 +230,11 @@ whole_number!(
     u16,
     "a port number from 1 to 65535",
     |n: &u16| *n > 0,
-    json_schema!({"type": "integer", "minimum": 1, "maximum": 65535})
+    {"type": "integer", "minimum": 1, "maximum": 65535}
 );
 
 /// An amount of money in hundredths of its currency. Written as decimal text, so that no digit is lost: `"89.90"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, DeriveDeserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Amount {
     /// Hundredths of the currency's unit.
@@ -359,19 +259,7 @@ impl TryFrom<String> for Amount {
     }
 }
 
-impl JsonSchema for Amount {
-    fn schema_name() -> Cow<'static, str> {
-        "Amount".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$"})
-    }
-}
+inline_schema!(Amount, {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$"});
 
 #[cfg(test)]
 mod tests {

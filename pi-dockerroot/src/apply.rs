@@ -58,22 +58,23 @@ pub fn copy(request: &Request, observed: &Observed, show: Show) -> Result<(Copie
         changed_meanwhile: counters.changed.load(Relaxed),
         seconds: start.elapsed().as_secs_f64(),
     };
-    let mut findings = Vec::new();
-    if copied.changed_meanwhile > 0 {
-        let message = format!(
-            "{} names changed their type or went away while they were copied",
-            copied.changed_meanwhile
-        );
-        findings.push(
-            Finding::info(
-                "tree-source-changed",
-                request.from.display().to_string(),
-                message,
-            )
-            .fix("stop what writes there and run it again with --update"),
-        );
-    }
+    let findings = source_changed(request, &copied).into_iter().collect();
     Ok((copied, findings))
+}
+
+fn source_changed(request: &Request, copied: &Copied) -> Option<Finding> {
+    if copied.changed_meanwhile == 0 {
+        return None;
+    }
+    let message = format!(
+        "{} names changed their type or went away while they were copied",
+        copied.changed_meanwhile
+    );
+    let from = request.from.display().to_string();
+    Some(
+        Finding::info("tree-source-changed", from, message)
+            .fix("stop what writes there and run it again with --update"),
+    )
 }
 
 /// Compares the two trees, and with `--overlay` what containers would see of them.

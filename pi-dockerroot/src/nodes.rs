@@ -1,48 +1,23 @@
-//! Which node a run is about, and what is wished of it.
+//! Which node a run is about.
 
 use crate::answer::{Answer, Entry};
 use crate::cli::Arguments;
 use crate::engine::answer::Node as NodeAnswer;
-use crate::engine::job::{Local, Wanted};
-use crate::engine::request::Request;
-use crate::engine::target;
+use crate::engine::job::Wanted;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
 use cluster::edge::nodes::{Earlier, not_looked_at};
 use cluster::edge::{Input, Usage};
-use cluster::finding::{self, Finding};
-use cluster::inventory::{Node, Os};
-use cluster::root::Root;
-use serde::Deserialize;
+use cluster::finding::Finding;
+use cluster::inventory::Node;
+use cluster::name::Label;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The label of the partition that is made for the engine.
-const LABEL: &str = "docker";
+mod wish;
 
-/// What is used of pi-partition's answer.
-#[derive(Default, Deserialize)]
-struct Partitioned {
-    #[serde(default)]
-    nodes: BTreeMap<String, PartitionedNode>,
-}
-
-#[derive(Default, Deserialize)]
-struct PartitionedNode {
-    #[serde(default)]
-    ok: bool,
-    #[serde(default)]
-    pending: bool,
-    #[serde(default)]
-    partitions: Vec<PartitionedPart>,
-}
-
-#[derive(Deserialize)]
-struct PartitionedPart {
-    label: Option<String>,
-    mount: Option<String>,
-}
+use wish::{Partitioned, Wish};
 
 /// Plans for every node that is asked for, or acts on this one.
 pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
@@ -69,6 +44,12 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         || (nodes.is_empty() && partitioned.nodes.contains_key(&host));
     let mut findings = Vec::new();
     let mut answers = BTreeMap::new();
+    let wish = |node, name| Wish {
+        arguments,
+        node,
+        partitioned: partitioned.nodes.get(name),
+        name,
+    };
     if here
         || arguments.common.null_input
         || arguments.node.apply
@@ -78,36 +59,21 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         let named = chosen
             .map(|node| &node.name)
             .or(arguments.node.node.as_ref());
-        let name = named.map_or(host, |name| name.as_str().to_owned());
+        let name = named.map_or(host.as_str(), Label::as_str);
         if arguments.node.apply {
             findings.extend(chosen.map(|node| identity(node, &root)).unwrap_or_default());
         }
-        let wish = Wish {
-            arguments,
-            node: chosen,
-            partitioned: partitioned.nodes.get(&name),
-            name: &name,
-        };
-        let (answer, more) = wish.local(&root, &earlier, &mut findings)?;
+        let (answer, more) = wish(chosen, name).local(&root, &earlier, &mut findings)?;
         findings.extend(more);
-        answers.insert(name, answer);
+        answers.insert(name.to_owned(), answer);
     } else {
-        let wanted = nodes.iter().filter(|node| {
-            arguments
-                .node
-                .node
-                .as_ref()
-                .is_none_or(|name| node.name == *name)
-        });
-        for node in wanted {
+        let only = arguments.node.node.as_ref();
+        for node in nodes {
+            if only.is_some_and(|name| node.name != *name) {
+                continue;
+            }
             let name = node.name.as_str();
-            let wish = Wish {
-                arguments,
-                node: Some(node),
-                partitioned: partitioned.nodes.get(name),
-                name,
-            };
-            let (answer, finding) = wish.elsewhere();
+            let (answer, finding) = wish(Some(node), name).elsewhere();
             findings.extend(finding);
             answers.insert(name.to_owned(), answer);
         }
@@ -139,171 +105,6 @@ fn right_machine(
             "no node of the document is named like this machine ({host:?}); run it on a node, or with -n"
         )),
         _ => Ok(()),
-    }
-}
-
-/// What is wished of one node.
-struct Wish<'a> {
-    arguments: &'a Arguments,
-    node: Option<&'a Node>,
-    partitioned: Option<&'a PartitionedNode>,
-    name: &'a str,
-}
-
-impl Wish<'_> {
-    /// The mount of the partition with the label, as pi-partition planned it or as the document wishes it.
-    fn declared(&self) -> Option<String> {
-        let planned = self.partitioned.and_then(|node| {
-            let part = node
-                .partitions
-                .iter()
-                .find(|part| part.label.as_deref() == Some(LABEL))?;
-            part.mount.clone()
-        });
-        planned.or_else(|| {
-            let label = |label: Option<&str>| label == Some(LABEL);
-            let parts = &self.node?.partitions;
-            let part = parts
-                .iter()
-                .find(|part| label(part.label.as_ref().map(|label| label.as_str())))?;
-            part.mount.as_ref().map(ToString::to_string)
-        })
-    }
-
-    fn request(&self, to: Option<String>) -> anyhow::Result<Request> {
-        let path = |path: &Option<std::path::PathBuf>| -> anyhow::Result<Option<String>> {
-            let Some(path) = path else { return Ok(None) };
-            let text = path.to_str().filter(|text| text.starts_with('/'));
-            let problem = || Usage::new(format!("{} is no absolute path in UTF-8", path.display()));
-            Ok(Some(
-                text.ok_or_else(problem)
-                    .context("reading the arguments")?
-                    .to_owned(),
-            ))
-        };
-        Ok(Request {
-            engine: self.arguments.engine.unwrap_or_default(),
-            from: path(&self.arguments.from)?,
-            to: path(&self.arguments.to)?.or(to),
-            how: self.arguments.how.unwrap_or_default(),
-            stop_command: self.arguments.stop_command.clone(),
-            start_command: self.arguments.start_command.clone(),
-            any_folder: self.arguments.any_folder,
-        })
-    }
-
-    fn local(
-        &self,
-        root: &Root,
-        earlier: &Earlier,
-        findings: &mut Vec<Finding>,
-    ) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
-        let given = earlier
-            .nodes
-            .get(self.name)
-            .filter(|_| self.arguments.node.apply && self.arguments.wanted() == Wanted::Move);
-        let given: Option<Value> = given
-            .map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
-            .transpose()?
-            .filter(|given: &Value| !given["plan_sha256"].is_null());
-        let to = match self.declared() {
-            Some(to) => Some(to),
-            None => target::labelled(root, LABEL)?,
-        };
-        let request = match &given {
-            Some(_) if self.arguments.requests() => {
-                let problem = "the document holds a plan, and flags wish for something; run without --apply to plan anew";
-                return Err(Usage::new(problem)).context("reading the arguments");
-            }
-            Some(given) => serde_json::from_value(given["request"].clone()).map_err(|error| {
-                let path = format!("pi_dockerroot.nodes.{}.request", self.name);
-                cluster::invalid::Invalid::new(path, error.to_string())
-            })?,
-            None => self.request(to)?,
-        };
-        findings.extend(self.not_partitioned());
-        if !finding::ok(findings) {
-            return Ok((NodeAnswer::new(&request), Vec::new()));
-        }
-        let local = Local {
-            root,
-            name: self.name.to_owned(),
-            request,
-            wanted: self.arguments.wanted(),
-            apply: self.arguments.node.apply,
-            given,
-            show: self.arguments.progress,
-        };
-        local.run()
-    }
-
-    /// pi-partition's answer has to be yes and done, before anything is built on it.
-    fn not_partitioned(&self) -> Option<Finding> {
-        let node = self.partitioned.filter(|node| !node.ok || node.pending)?;
-        if self.arguments.wanted() != Wanted::Move {
-            return None;
-        }
-        let message = if node.ok {
-            "pi-partition still has something to do there"
-        } else {
-            "pi-partition's answer for it is no"
-        };
-        let id = "engine-partition-not-ready";
-        let finding = if self.arguments.node.apply {
-            Finding::error(id, self.name, message)
-        } else {
-            Finding::warning(id, self.name, message)
-        };
-        Some(finding.fix("pi-partition --apply there first"))
-    }
-
-    /// What can be said of a node that is not this machine.
-    fn elsewhere(&self) -> (NodeAnswer, Vec<Finding>) {
-        let declared = self.declared();
-        // The arguments' own paths were checked where they act; here they are only shown.
-        let request = self.request(declared.clone()).unwrap_or_else(|_| Request {
-            engine: self.arguments.engine.unwrap_or_default(),
-            from: None,
-            to: declared,
-            how: self.arguments.how.unwrap_or_default(),
-            stop_command: None,
-            start_command: None,
-            any_folder: false,
-        });
-        let mut answer = NodeAnswer::new(&request);
-        answer.os = self.node.and_then(|node| node.os);
-        if request.to.is_none() {
-            // Nothing is wished.
-            (answer.ok, answer.pending) = (true, Some(false));
-            return (answer, Vec::new());
-        }
-        answer.from = request
-            .from
-            .clone()
-            .or_else(|| Some(request.engine.default_root().to_owned()));
-        let message =
-            "what runs there and what it holds is not known: a plan is made on the node itself";
-        let fix = format!(
-            "ssh {} sudo pi-dockerroot -f text - <planned.json",
-            self.name
-        );
-        let finding = Finding::error("engine-unseen", self.name, message).fix(fix);
-        // A card that is made anew holds nothing that could be lost.
-        let mut findings = if self.arguments.is_for_new_cards() {
-            Vec::new()
-        } else {
-            vec![finding]
-        };
-        if matches!(
-            self.node.and_then(|node| node.os),
-            Some(Os::RancherOs | Os::BurmillaOs)
-        ) {
-            let message =
-                "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning("engine-os-unproven", self.name, message));
-        }
-        findings.extend(self.not_partitioned());
-        (answer, findings)
     }
 }
 

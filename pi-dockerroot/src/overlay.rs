@@ -4,6 +4,7 @@
 use crate::copy::{self, Content, Counters, Differences, Tree};
 use anyhow::{Context, Result, bail, ensure};
 use cluster::finding::Finding;
+use cluster::root::by_descriptor;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// What the chains looked like.
@@ -106,10 +107,7 @@ fn view(tree: &Tree, chain: &Chain, place: &Path, empty: &Path) -> Result<Tree> 
         .collect::<Result<_>>()
         .with_context(mounting)?;
     // Short paths: the kernel takes one page of options, which 128 layers by their real names would not fit.
-    let mut lower: Vec<String> = layers
-        .iter()
-        .map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()))
-        .collect();
+    let mut lower: Vec<String> = layers.iter().map(by_descriptor).collect();
     // A single layer is not accepted; an empty one below changes nothing.
     lower.push(empty.display().to_string());
     let options = CString::new(format!("lowerdir={}", lower.join(":")))?;

@@ -4,7 +4,7 @@ use crate::state::NodeState;
 use cluster::cloud_config;
 use cluster::finding::Finding;
 use cluster::inventory::{Filesystem, Os, Persist};
-use cluster::plan::{Action, Check, ServiceVerb, Step, sha256};
+use cluster::plan::{Action, Check, Step, sha256};
 
 /// A mount that shall last.
 #[derive(Debug, Clone, Copy)]
@@ -138,25 +138,11 @@ fn systemd(mount: Lasting<'_>, node: &NodeState) -> Vec<Step> {
         check,
     )
     .undo(undo);
-    let enabled = Check::Output {
-        argv: ["systemctl", "is-enabled", "--", &name]
-            .map(str::to_owned)
-            .to_vec(),
-        text: "enabled".to_owned(),
-    };
-    let enable = Step::new(
+    let enable = Step::enable_unit(
         format!("enable-{}", mount.number),
         "the unit is started with the system",
-        Action::Service {
-            name: name.clone(),
-            verb: ServiceVerb::Enable,
-        },
-        enabled,
-    )
-    .undo(Action::Service {
-        name,
-        verb: ServiceVerb::Disable,
-    });
+        &name,
+    );
     vec![write, enable]
 }
 
@@ -216,20 +202,14 @@ fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> 
     };
     let mut all = present.clone();
     all.push(ours);
-    let command = |value: String| {
-        ["ros", "config", "set", "mounts", &value]
-            .map(str::to_owned)
-            .to_vec()
-    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let run = |value: String| Action::Run {
-        argv: command(value),
+        argv: words(&["ros", "config", "set", "mounts", &value]),
         limit_s: 60,
         scratch: None,
     };
     let check = Check::Output {
-        argv: ["ros", "config", "get", "mounts"]
-            .map(str::to_owned)
-            .to_vec(),
+        argv: words(&["ros", "config", "get", "mounts"]),
         text: source,
     };
     let why = "the mount lasts over a restart; `ros` replaces the whole list, so every entry that is there stands in it again";

@@ -3,41 +3,28 @@
 //! Of the saved file only the table's bytes count. They are put back where the disk is the same one, where they make a sound
 //! table with every partition that is there now except some that this tool made, and where nobody uses those.
 
-use crate::answer::{NodeAnswer, SavedBytes};
+use crate::answer::NodeAnswer;
 use crate::apply::Acting;
 use crate::device::OpenDisk;
-use crate::layout::identity;
+use crate::observe;
 use crate::plan::{node_path, state};
 use crate::request::Request;
 use crate::source::{Disk, Overlay, Source};
 use crate::state::{DiskState, Kind, NodeState};
 use crate::table::{self, Entry, Table};
-use crate::{apply, observe};
 use anyhow::Context;
 use cluster::finding::{self, Finding};
-use cluster::invalid::Invalid;
-use cluster::plan::{Action, Check, Hex, KernelCall, Plan, Step, uuid_text};
+use cluster::plan::{Action, Check, Hex, KernelCall, Plan, Step};
 use cluster::root::Root;
 use cluster::run::{self, Journal};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Larger than any saved table or document.
-const FILE_LIMIT: u64 = 64 << 20;
-/// A table's bytes are at most this many: two copies of the largest GPT that is read, their headers and the MBR.
-const MOST_SAVED: usize = 1 << 20;
+mod refuse;
+mod saved;
 
-/// What was saved.
-#[derive(Debug, Deserialize)]
-struct Saved {
-    disk_id: Option<String>,
-    #[serde(default)]
-    table_before: Vec<SavedBytes>,
-    disk: Option<Value>,
-    #[serde(default)]
-    steps: Vec<Value>,
-}
+use refuse::{foreign, in_the_way, wrong};
+use saved::{Saved, read, was_hole};
 
 /// An undo of what was done to one disk.
 pub struct Undo<'a> {
@@ -197,100 +184,6 @@ impl Undo<'_> {
     }
 }
 
-/// A saved table, a node's answer, or a document with this tool's key.
-fn read(file: &Path) -> anyhow::Result<Saved> {
-    let content = apply::read_file(file, FILE_LIMIT)?;
-    let reading = || format!("reading {}", file.display());
-    let invalid =
-        |error: serde_json::Error| Invalid::new("", format!("not a saved table: {error}"));
-    let value: Value = serde_json::from_slice(&content)
-        .map_err(invalid)
-        .with_context(reading)?;
-    let nodes = value["pi_partition"]["nodes"].as_object();
-    let nodes = nodes.or_else(|| value["nodes"].as_object());
-    let value = match nodes {
-        Some(nodes) if nodes.len() == 1 => nodes.values().next().cloned().unwrap_or_default(),
-        Some(nodes) => {
-            let problem = format!("expected the answer for one node, found {}", nodes.len());
-            return Err(Invalid::new("pi_partition.nodes", problem)).with_context(reading);
-        }
-        None => value,
-    };
-    let saved: Saved = serde_json::from_value(value)
-        .map_err(invalid)
-        .with_context(reading)?;
-    let size: usize = saved
-        .table_before
-        .iter()
-        .map(|bytes| bytes.bytes.0.len())
-        .sum();
-    if saved.table_before.is_empty() || size > MOST_SAVED {
-        let problem = format!("expected the bytes of a table, found {size} bytes");
-        return Err(Invalid::new("table_before", problem)).with_context(reading);
-    }
-    Ok(saved)
-}
-
-fn wrong(disk: &DiskState, why: String) -> Finding {
-    let message = format!("the saved table is not one for this disk: {why}");
-    Finding::error("partition-undo-differs", disk.path.clone(), message)
-        .fix("name the file that was saved for this disk")
-}
-
-fn foreign(saved: &Saved, disk: &DiskState, old: &Table) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let id = saved.disk_id.clone().or_else(|| {
-        let id = saved.disk.as_ref()?.get("disk_id")?;
-        id.as_str().map(str::to_owned)
-    });
-    if id.as_ref().is_some_and(|id| *id != old.disk_id) {
-        let why = format!("it was saved from the disk {}", id.unwrap_or_default());
-        findings.push(wrong(disk, why));
-    }
-    if let Ok(table) = &disk.table {
-        if table.disk_id != old.disk_id {
-            findings.push(wrong(
-                disk,
-                format!("it would give it the id {}", old.disk_id),
-            ));
-        }
-        let changed = old
-            .partitions
-            .iter()
-            .find(|entry| !table.partitions.contains(entry));
-        if let Some(entry) = changed {
-            let why = format!(
-                "it has a partition {} that is not there or is elsewhere now",
-                entry.number
-            );
-            findings.push(wrong(disk, why));
-        }
-    }
-    let end = disk.size_bytes;
-    let outside = |bytes: &&SavedBytes| {
-        let length = bytes.bytes.0.len() as u64;
-        let stop = bytes.offset_bytes.checked_add(length);
-        let inside =
-            stop.is_some_and(|stop| stop <= end && !covered(old, bytes.offset_bytes, stop));
-        !inside
-    };
-    if saved.table_before.iter().any(|bytes| outside(&bytes)) {
-        findings.push(wrong(
-            disk,
-            "it has bytes inside a partition, or beyond the disk".to_owned(),
-        ));
-    }
-    findings
-}
-
-/// Whether a range touches a partition of the table.
-fn covered(table: &Table, start: u64, end: u64) -> bool {
-    table.partitions.iter().any(|entry| {
-        let from = entry.start * table.sector_bytes;
-        start < entry.end() * table.sector_bytes && end > from
-    })
-}
-
 /// The partitions that are there now and not in the saved table.
 fn gone(disk: &DiskState, old: &Table) -> Vec<Entry> {
     let now = disk.table.as_ref().map(|table| table.partitions.clone());
@@ -298,33 +191,6 @@ fn gone(disk: &DiskState, old: &Table) -> Vec<Entry> {
     now.into_iter()
         .filter(|entry| !old.partitions.contains(entry))
         .collect()
-}
-
-/// What keeps a partition from going: somebody else's file system, or a use other than a mount.
-fn in_the_way(disk: &DiskState, table: &Table, entry: &Entry) -> Option<Finding> {
-    let (start, size) = (
-        entry.start * table.sector_bytes,
-        entry.sectors * table.sector_bytes,
-    );
-    let ours = uuid_text(identity(table, entry.number, start, size));
-    let content = disk.contents.get(&entry.number);
-    if let Some(content) = content.filter(|content| content.uuid.as_ref() != Some(&ours)) {
-        let message = format!(
-            "partition {} holds {}, which this tool did not make",
-            entry.number, content.kind
-        );
-        return Some(
-            Finding::error("partition-undo-foreign", disk.path.clone(), message)
-                .fix("save what is on it, and delete it with `sfdisk --delete`"),
-        );
-    }
-    let uses = disk.mounted.get(&entry.number).into_iter().flatten();
-    let mut others = uses.filter(|place| !place.starts_with('/'));
-    others.next().map(|other| {
-        let message = format!("partition {} is in use: {other}", entry.number);
-        Finding::error("partition-undo-in-use", disk.path.clone(), message)
-            .fix("end that use first")
-    })
 }
 
 fn put_back(disk: &DiskState, offset_bytes: u64, now: Vec<u8>, old: &Hex) -> Step {
@@ -354,14 +220,6 @@ fn put_back(disk: &DiskState, offset_bytes: u64, now: Vec<u8>, old: &Hex) -> Ste
 fn takes(action: &Action, offset: u64) -> bool {
     matches!(action, Action::Discard { offset_bytes, size_bytes, .. }
         if (*offset_bytes..offset_bytes + size_bytes).contains(&offset))
-}
-
-/// Whether the image had a hole where the new partition is: its file system's step could be taken back by a discard.
-fn was_hole(saved: &Saved) -> bool {
-    saved
-        .steps
-        .iter()
-        .any(|step| step["undo"]["kind"] == "discard")
 }
 
 fn give_back(disk: &DiskState, table: &Table, entry: &Entry) -> Step {

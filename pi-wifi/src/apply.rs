@@ -2,37 +2,40 @@
 
 use crate::answer::NodeAnswer;
 use crate::check;
-use crate::content::{Content, File};
+use crate::content::File;
 use crate::control::Control;
 use crate::job::{Done, Job};
-use crate::nl80211::Radio;
 use crate::owner;
 use crate::plan;
 use crate::render::common::ONE_SUBNET;
 use crate::request::Site;
-use crate::stack::{NetplanVersion, Stack};
+use crate::stack::Stack;
 use crate::trial::{Kept, Outcome, is_in};
 use crate::wish;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use cluster::command::Command;
-use cluster::edge::Usage;
-use cluster::edge::node::{host_name, identity};
+use cluster::edge::node::identity;
 use cluster::finding::{self, Finding};
-use cluster::inventory::Node;
-use cluster::plan::{Action, Check, KernelCall, Plan, ServiceVerb, Step};
-use cluster::root::{Attributes, Root};
-use cluster::run::{self, Executor, Journal, Presence, Refusal, System, system_path};
+use cluster::plan::{Action, KernelCall, Step};
+use cluster::run::{self, Journal, Refusal, system_path};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Larger than any configuration file.
-const LIMIT: u64 = 4 << 20;
-/// The Pi's own radio.
-const MODULE: &str = "brcmfmac";
+mod radio;
+mod this_node;
+mod watch_unit;
+mod writer;
+
+pub use radio::set_power_save;
+pub use watch_unit::install_watch;
+
+use radio::{load, set_country, unblock};
+use this_node::{chosen, differs, on_this_node};
+use writer::{Writer, present};
+
 /// How long a device may take until it is there, and rules until they hold.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -81,103 +84,6 @@ pub fn run(job: &Job<'_>, earlier: &BTreeMap<String, Box<RawValue>>) -> anyhow::
     answer.ok = finding::ok(&done.findings);
     done.nodes.insert(name, answer);
     Ok(done)
-}
-
-/// The node of the document that this machine is.
-fn chosen<'a>(job: &'a Job<'_>) -> anyhow::Result<Option<&'a Node>> {
-    let nodes = &job.inventory.nodes;
-    let chosen = job.cli.node.choose(nodes, job.root)?;
-    let host = host_name(job.root).unwrap_or_default();
-    let problem = match chosen {
-        None if !nodes.is_empty() => format!(
-            "no node of the document is named like this machine ({host:?}); give --node NAME"
-        ),
-        Some(node) if node.name.as_str() != host => {
-            format!(
-                "--apply acts on this machine, whose name is {host:?}, and not on {}",
-                node.name
-            )
-        }
-        _ => return Ok(chosen),
-    };
-    Err(Usage::new(problem)).context("reading the arguments")
-}
-
-/// The arguments with the stack that this node has, where none was named.
-fn on_this_node(
-    job: &Job<'_>,
-    given: Option<&Value>,
-    interface: &str,
-    findings: &mut Vec<Finding>,
-) -> anyhow::Result<crate::Cli> {
-    let mut cli = job.cli.clone();
-    let planned = given.and_then(|given| given.pointer("/request/stack"));
-    let planned: Option<Stack> = planned
-        .map(|stack| {
-            serde_json::from_value(stack.clone()).context("reading the plan in the document")
-        })
-        .transpose()?;
-    cli.stack = planned.or(cli.stack);
-    if !job.root.is_system() {
-        return Ok(cli);
-    }
-    let owner = owner::find(job.root, interface);
-    if owner.name == "iwd" {
-        let message = "iwd configures this interface, and this program knows no way through it";
-        findings.push(
-            Finding::error("wifi-owner-iwd", interface, message)
-                .fix("systemctl disable --now iwd, and run it again"),
-        );
-    }
-    match (cli.stack, owner.stack) {
-        (None, found) => cli.stack = found,
-        (Some(Stack::CloudConfig), _) | (_, None) => {}
-        (Some(wanted), Some(found)) if wanted == found => {}
-        (Some(wanted), Some(found)) => {
-            let message = format!(
-                "{} configures {interface} ({}), and the plan is for {}",
-                owner.name,
-                found.as_str(),
-                wanted.as_str()
-            );
-            let fix = format!(
-                "give --stack {}, or have the other one give the interface up",
-                found.as_str()
-            );
-            findings.push(Finding::error("wifi-owner-differs", interface, message).fix(fix));
-        }
-    }
-    if cli.stack == Some(Stack::Netplan) && cli.netplan_version.is_none() {
-        cli.netplan_version = netplan();
-    }
-    Ok(cli)
-}
-
-fn netplan() -> Option<NetplanVersion> {
-    let asked = Command::new("dpkg-query")
-        .args(["-W", "-f", "${Version}", "netplan.io"])
-        .run()
-        .ok()?;
-    String::from_utf8_lossy(&asked).parse().ok()
-}
-
-/// What was reviewed is what happens.
-fn differs(own: &NodeAnswer, mut given: Value) -> Option<Finding> {
-    let mut own = serde_json::to_value(own).unwrap_or_default();
-    for value in [&mut own, &mut given] {
-        for field in ["ok", "pending", "changed", "check"] {
-            value.as_object_mut().map(|object| object.remove(field));
-        }
-    }
-    let differences = Plan::differences(&own, &given);
-    let first = differences.first()?;
-    let message = format!("the plan in the document is not the plan for this node: {first}");
-    let finding = Finding::error("wifi-plan-differs", "pi_wifi", message);
-    Some(
-        finding
-            .fix("plan again, look at the new plan, and apply that")
-            .evidence(json!({ "differences": differences })),
-    )
 }
 
 /// What is done, and with what.
@@ -325,254 +231,4 @@ impl Acting<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a file is there with the content, secrets and all, and the permissions that it shall have.
-fn present(root: &Root, file: &File, site: Site<'_>) -> anyhow::Result<bool> {
-    let path = Path::new(&file.path);
-    let reading = || format!("reading {}", file.path);
-    let Some(found) = root.read_if_there(path, LIMIT).with_context(reading)? else {
-        return Ok(false);
-    };
-    let mode = root
-        .file(path)
-        .and_then(|file| file.metadata())
-        .with_context(reading)?;
-    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777;
-    Ok(file.content.reveal(site.networks) == Some(found) && mode == file.mode)
-}
-
-/// Writes the files with their secrets, which the steps do not hold.
-struct Writer<'a> {
-    files: &'a [File],
-    site: Site<'a>,
-    root: &'a Root,
-}
-
-impl Writer<'_> {
-    fn file(&self, path: &str) -> Option<&File> {
-        self.files.iter().find(|file| file.path == path)
-    }
-}
-
-impl Executor for Writer<'_> {
-    fn presence(&mut self, step: &Step) -> anyhow::Result<Presence> {
-        if let Check::File { path, .. } = &step.check
-            && let Some(file) = self.file(path)
-        {
-            return Ok(match present(self.root, file, self.site)? {
-                true => Presence::Present,
-                false => Presence::Absent,
-            });
-        }
-        let seen = System::new(self.root).presence(step)?;
-        seen.with_context(|| format!("the step {} has no check that is known here", step.id))
-    }
-
-    fn act(&mut self, step: &Step) -> anyhow::Result<()> {
-        let Action::WriteFile { path, mode, .. } = &step.action else {
-            if System::new(self.root).act(step)? {
-                return Ok(());
-            }
-            bail!("the step {} is not known here", step.id);
-        };
-        let file = self
-            .file(path)
-            .with_context(|| format!("{path} is not of this plan"))?;
-        let content = file
-            .content
-            .reveal(self.site.networks)
-            .context("a key is not known")?;
-        let writing = || format!("writing {path}");
-        let place = Path::new(path);
-        let folder = place.parent().unwrap_or(Path::new("/"));
-        self.root.make_folder(folder, 0o755).with_context(writing)?;
-        let attributes = Attributes {
-            mode: *mode,
-            owner: None,
-        };
-        self.root
-            .write(place, &content, attributes)
-            .with_context(writing)
-    }
-}
-
-/// Loads the radio's module where the system did not. Whether it was loaded.
-fn load(interface: &str) -> anyhow::Result<bool> {
-    if there(interface)? {
-        return Ok(false);
-    }
-    if !Path::new(&format!("/sys/module/{MODULE}")).exists() {
-        // Without the module, or without such a radio, what is missing is said below.
-        let _ = Command::new("modprobe").args([MODULE]).run();
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if there(interface)? {
-                return Ok(true);
-            }
-            thread::sleep(PAUSE);
-        }
-    }
-    let root = Root::open(Path::new("/"))?;
-    let report = check::look(&root, interface)?;
-    Err(Refusal(check::absent(&report, interface)).into())
-}
-
-fn there(interface: &str) -> anyhow::Result<bool> {
-    let Some(mut radio) = Radio::open()? else {
-        return Ok(false);
-    };
-    Ok(radio.interface(interface)?.is_some())
-}
-
-/// Unblocks the radios, and reads it back.
-fn unblock(root: &Root, interface: &str) -> anyhow::Result<bool> {
-    let mut did = false;
-    for switch in check::rfkill(root) {
-        if switch.hard {
-            let message = format!(
-                "the radio {} is blocked by a switch on the machine",
-                switch.name
-            );
-            return Err(Refusal(
-                Finding::error("wifi-rfkill", interface, message).fix("turn it on"),
-            )
-            .into());
-        }
-        if switch.soft {
-            let path = format!("/sys/class/rfkill/{}/soft", switch.id);
-            std::fs::write(&path, "0")
-                .with_context(|| format!("unblocking the radio by {path}"))?;
-            did = true;
-        }
-    }
-    if check::rfkill(root).iter().any(|switch| switch.soft) {
-        let message = "the radio was unblocked, and is blocked again";
-        return Err(Refusal(
-            Finding::error("wifi-rfkill", interface, message)
-                .fix("name a country: raspi-config nonint do_wifi_country CH"),
-        )
-        .into());
-    }
-    Ok(did)
-}
-
-/// Sets the country and reads it back.
-fn set_country(
-    interface: &str,
-    country: &str,
-    findings: &mut Vec<Finding>,
-) -> anyhow::Result<bool> {
-    let mut radio = Radio::open()?.context("the kernel has no radio support")?;
-    if radio.country(None)?.as_deref() == Some(country) {
-        return Ok(false);
-    }
-    radio.request_country(country)?;
-    let deadline = Instant::now() + PATIENCE / 5;
-    let mut now = radio.country(None)?;
-    while now.as_deref() != Some(country) && Instant::now() < deadline {
-        thread::sleep(PAUSE);
-        now = radio.country(None)?;
-    }
-    if now.as_deref() == Some(country) {
-        return Ok(true);
-    }
-    let message = format!(
-        "the country {country} was asked for, and the kernel has {}",
-        now.as_deref().unwrap_or("none")
-    );
-    findings.push(
-        Finding::warning("wifi-country-not-taken", interface, message)
-            .fix("install wireless-regdb; a country that an access point names is joined with the one that is asked for"),
-    );
-    Ok(false)
-}
-
-/// Sets power save and reads it back.
-pub fn set_power_save(
-    interface: &str,
-    on: bool,
-    findings: &mut Vec<Finding>,
-) -> anyhow::Result<bool> {
-    let mut radio = Radio::open()?.context("the kernel has no radio support")?;
-    let own = radio
-        .interface(interface)?
-        .with_context(|| format!("there is no {interface}"))?;
-    if radio.power_save(own.index)? == Some(on) {
-        return Ok(false);
-    }
-    let set = radio.set_power_save(own.index, on);
-    if set.is_err() || radio.power_save(own.index)? != Some(on) {
-        let why = set
-            .err()
-            .map_or("it is as before".to_owned(), |error| format!("{error:#}"));
-        findings.push(Finding::warning(
-            "wifi-power-save-stays",
-            interface,
-            format!("power save could not be changed: {why}"),
-        ));
-        return Ok(false);
-    }
-    Ok(true)
-}
-
-/// The unit that watches from the start on.
-pub fn install_watch(job: &Job<'_>, interface: &str) -> anyhow::Result<Done> {
-    if let Some(finding) = plan::check_interface(interface, interface) {
-        return Ok(Done {
-            findings: vec![finding],
-            ..Done::default()
-        });
-    }
-    let own = std::env::current_exe().context("finding this program")?;
-    let text = format!(
-        "[Unit]\nDescription=Watch the Wi-Fi link and mend it\nAfter=network.target\n\n[Service]\nExecStart={} -n --watch --apply --interface {interface}\nRestart=always\nRestartSec=10\nMemoryMax=32M\n\n[Install]\nWantedBy=multi-user.target\n",
-        own.display()
-    );
-    let unit = "pi-wifi-watch.service";
-    let file = File::new(format!("/etc/systemd/system/{unit}"), Content::plain(text));
-    let site_request = wish::request(job.cli, job.inventory, job.wifi, None, job.networks);
-    let site = job.site("", &site_request);
-    let mut steps = vec![plan::write_step("write-1", &file)];
-    let argv = ["systemctl", "is-enabled", "--", unit]
-        .map(str::to_owned)
-        .to_vec();
-    let action = |verb| Action::Service {
-        name: unit.to_owned(),
-        verb,
-    };
-    steps.push(
-        Step::new(
-            "enable",
-            "it watches from the start on",
-            action(ServiceVerb::Enable),
-            Check::Output {
-                argv,
-                text: "enabled".to_owned(),
-            },
-        )
-        .undo(action(ServiceVerb::Disable)),
-    );
-    let mut answer = NodeAnswer::empty(interface);
-    answer.pending = true;
-    if job.cli.node.apply {
-        let files = [file];
-        let acting = Acting {
-            job,
-            name: "",
-            files: &files,
-        };
-        answer.changed = acting.last(site, steps.clone(), !job.root.is_system())?;
-        answer.pending = false;
-        if job.root.is_system() && answer.changed {
-            Command::new("systemctl").args(["daemon-reload"]).run()?;
-            Command::new("systemctl")
-                .args(["start", "--", unit])
-                .run()?;
-        }
-    }
-    answer.steps = steps;
-    let mut done = Done::default();
-    done.nodes.insert(job.name(None), answer);
-    Ok(done)
 }

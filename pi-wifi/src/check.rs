@@ -4,15 +4,19 @@ use crate::kernel_log::{self, Line};
 use crate::nl80211::{Interface, Radio};
 use crate::owner::{self, Owner};
 use crate::ssid::{Ssid, hex};
-use cluster::finding::Finding;
 use cluster::name::escape_controls;
 use cluster::root::Root;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
+
+mod findings;
+mod meaning;
+
+pub use findings::{absent, findings};
+use meaning::meanings;
 
 /// Longer than anything in sysfs.
 const LIMIT: u64 = 4096;
@@ -117,6 +121,12 @@ pub fn look(root: &Root, interface: &str) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// Whether an interface is up with its keys in place: before that it is dormant (operstates.rst).
+pub fn is_up(root: &Root, interface: &str) -> bool {
+    text(root, &format!("/sys/class/net/{interface}/operstate"))
+        .is_some_and(|state| state.starts_with("up"))
+}
+
 /// The network that an interface is in now.
 pub fn link(interface: &str) -> Option<Link> {
     let mut radio = Radio::open().ok()??;
@@ -192,158 +202,6 @@ pub fn rfkill(root: &Root) -> Vec<Rfkill> {
             hard: read(id, "hard").as_deref() == Some("1"),
         })
         .collect()
-}
-
-fn meanings(report: &Report) -> BTreeMap<&'static str, String> {
-    let mut meanings = BTreeMap::new();
-    let mut say = |field, text: &str| {
-        meanings.insert(field, text.to_owned());
-    };
-    if !report.present {
-        say(
-            "present",
-            match report.interfaces.is_empty() {
-                true => "no wireless interface: no radio, no driver, or no firmware for it",
-                false => "another wireless interface is there: name it with --interface",
-            },
-        );
-        return meanings;
-    }
-    say(
-        "power_save",
-        match report.power_save {
-            Some(true) => {
-                "the radio sleeps between beacons: answers take up to 100 ms longer, and links of Pis drop"
-            }
-            Some(false) => "the radio stays awake, as a server's should",
-            None => "the driver does not say",
-        },
-    );
-    say(
-        "country",
-        match report.country.as_deref() {
-            None | Some("00") => {
-                "no country: only what is allowed everywhere, and 5 GHz mostly passive"
-            }
-            Some("99") => "the radio's rules fit no single country",
-            Some(_) => "these rules hold",
-        },
-    );
-    say(
-        "sae",
-        match report.sae {
-            Some(true) => "driver and firmware can do WPA3",
-            _ => "WPA3 cannot be used: write \"security\": \"wpa2\"",
-        },
-    );
-    say(
-        "link",
-        match &report.link {
-            Some(link) if link.signal_dbm.is_some_and(|dbm| dbm < -75) => {
-                "connected, and weak: below -75 dBm packets are lost"
-            }
-            Some(_) => "connected",
-            None => "not connected",
-        },
-    );
-    if report.driver.as_deref() == Some("brcmfmac") {
-        say(
-            "parameters",
-            "roamoff=1 keeps the firmware from roaming by itself; feature_disable with bit 25 (0x2000000) keeps it from SAE that it cannot do",
-        );
-    }
-    say(
-        "owner",
-        &format!(
-            "{} configures it: changes go through that",
-            report.owner.name
-        ),
-    );
-    meanings
-}
-
-/// What the report says, as findings.
-pub fn findings(report: &Report, interface: &str) -> Vec<Finding> {
-    if !report.present {
-        return vec![absent(report, interface)];
-    }
-    let mut findings = Vec::new();
-    for switch in report
-        .rfkill
-        .iter()
-        .filter(|switch| switch.soft || switch.hard)
-    {
-        let (how, fix) = match switch.hard {
-            true => ("a switch on the machine", "turn it on"),
-            false => ("software", "rfkill unblock wifi, or --apply with a country"),
-        };
-        let message = format!("the radio {} is blocked by {how}", switch.name);
-        findings.push(Finding::error("wifi-rfkill", interface, message).fix(fix));
-    }
-    if matches!(report.country.as_deref(), None | Some("00")) {
-        let message = "the kernel knows no country: channels are missing, and power is low";
-        findings.push(
-            Finding::warning("wifi-country-unset", interface, message)
-                .fix("name the country in the document and --apply"),
-        );
-    }
-    if report.power_save == Some(true) {
-        let message = "power save is on: answers take longer, and links of Pis drop";
-        findings.push(
-            Finding::warning("wifi-power-save-on", interface, message).fix(format!(
-                "iw dev {interface} set power_save off, or --apply, which makes it last"
-            )),
-        );
-    }
-    if report.owner.several {
-        let message = "two wpa_supplicants have one interface: each ends the other's link";
-        findings.push(
-            Finding::error("wifi-two-supplicants", interface, message)
-                .fix("stop the one that was started by hand"),
-        );
-    }
-    if report.link.is_none() {
-        findings.push(Finding::warning(
-            "wifi-not-connected",
-            interface,
-            "it is in no network",
-        ));
-    } else if report.addresses.is_empty() {
-        findings.push(Finding::warning(
-            "wifi-no-address",
-            interface,
-            "it is in a network and has no address there",
-        ));
-    }
-    let trouble = report
-        .kernel
-        .iter()
-        .filter_map(|line| Some((line, line.meaning?)));
-    let mut counts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (line, meaning) in trouble {
-        counts.entry(meaning).or_default().push(&line.text);
-    }
-    findings.extend(counts.into_iter().map(|(meaning, lines)| {
-        let message = format!("the kernel said so {} times: {meaning}", lines.len());
-        Finding::warning("wifi-kernel-trouble", interface, message)
-            .evidence(json!({ "lines": lines }))
-    }));
-    findings
-}
-
-/// What is missing where there is no interface.
-pub fn absent(report: &Report, interface: &str) -> Finding {
-    let (message, fix) = match report.interfaces.as_slice() {
-        [] => (
-            format!("there is no wireless interface, so no {interface}: no radio, or no driver or firmware for it"),
-            "on a Pi: modprobe brcmfmac, and look at `dmesg | grep brcmf`; the firmware is in firmware-brcm80211 or linux-firmware-raspi".to_owned(),
-        ),
-        [one, ..] => (
-            format!("there is no {interface}; the wireless interfaces are {}", report.interfaces.join(", ")),
-            format!("give --interface {one}, or write it into the document"),
-        ),
-    };
-    Finding::error("wifi-no-interface", interface, message).fix(fix)
 }
 
 impl Report {

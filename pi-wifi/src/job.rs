@@ -41,15 +41,7 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
     let mut findings = Vec::new();
     let networks =
         wish::networks(wifi, &cli.secrets, &mut findings).context("reading the document")?;
-    let fragments: Vec<(String, String)> = cli
-        .merge
-        .iter()
-        .map(|path| {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(|| format!("reading {name}"))?;
-            Ok((name, text))
-        })
-        .collect::<anyhow::Result<_>>()?;
+    let fragments = fragments(cli)?;
     let job = Job {
         cli,
         root: &root,
@@ -73,15 +65,7 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
     if cli.format != Format::Json && cli.format != Format::Text && cli.format != Format::Sh {
         findings.extend(plan::missing(&networks));
     }
-    let mut done = if cli.install_watch {
-        apply::install_watch(&job, &interface)?
-    } else if cli.node.apply {
-        apply::run(&job, &earlier.nodes)?
-    } else if cli.check {
-        job.here()?
-    } else {
-        job.elsewhere()?
-    };
+    let mut done = job.run(&interface, &earlier)?;
     findings.append(&mut done.findings);
     let artefacts = match finding::ok(&findings) {
         true => done.artefacts,
@@ -90,6 +74,16 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
     let mut answer = join(done.nodes, earlier, &mut findings);
     answer.artefacts = artefacts;
     Ok((answer, findings))
+}
+
+/// The texts that the configuration is merged with, by their names.
+fn fragments(cli: &Cli) -> anyhow::Result<Vec<(String, String)>> {
+    let read = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {name}"))?;
+        Ok((name, text))
+    };
+    cli.merge.iter().map(read).collect()
 }
 
 /// What came of some nodes.
@@ -101,6 +95,18 @@ pub(crate) struct Done {
 }
 
 impl Job<'_> {
+    fn run(&self, interface: &str, earlier: &Earlier) -> anyhow::Result<Done> {
+        if self.cli.install_watch {
+            apply::install_watch(self, interface)
+        } else if self.cli.node.apply {
+            apply::run(self, &earlier.nodes)
+        } else if self.cli.check {
+            self.here()
+        } else {
+            self.elsewhere()
+        }
+    }
+
     /// Plans for the nodes of the document, or for one machine where it names none.
     fn elsewhere(&self) -> anyhow::Result<Done> {
         let nodes = &self.inventory.nodes;

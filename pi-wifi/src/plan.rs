@@ -8,7 +8,7 @@ use crate::stack::Stack;
 use crate::wish::on;
 use cluster::finding::Finding;
 use cluster::inventory::{Inventory, Os, Role, Security, Wifi, WifiAddress};
-use cluster::plan::{Action, Check, KernelCall, Plan, ServiceVerb, Step};
+use cluster::plan::{Action, Check, KernelCall, Plan, Step};
 use serde_json::json;
 
 /// What is noticed of the document as a whole.
@@ -147,37 +147,10 @@ pub fn missing(networks: &[Network]) -> Vec<Finding> {
 /// The steps of a node's plan: what the radio needs, the trial, what lasts, and power save.
 pub fn steps(site: Site<'_>, files: &[File], limit_s: u64) -> Vec<Step> {
     let request = site.request;
-    let interface = request.interface.clone();
-    let mut steps = Vec::new();
     let radio = request.stack != Stack::CloudConfig;
+    let mut steps = Vec::new();
     if radio {
-        let why = "a radio that software blocked hears nothing; Raspberry Pi OS blocks it until a country is named";
-        steps.push(kernel(
-            "unblock",
-            why,
-            KernelCall::RadioUnblock,
-            Check::RadioUnblocked,
-        ));
-        if let Some(country) = &request.country {
-            let why = "the kernel answers before it has done so and says nothing of a country that it does not know, so it is read back";
-            let call = KernelCall::RadioCountry {
-                country: country.clone(),
-            };
-            let check = Check::RadioCountry {
-                country: country.clone(),
-            };
-            steps.push(kernel("country", why, call, check));
-        }
-        let why = "the networks are given to the interface's owner at run time only; a second process takes that back when this one, or the connection that it was started from, ends";
-        let check = Check::RadioConnected {
-            interface: interface.clone(),
-            ssids_hex: request
-                .networks
-                .iter()
-                .map(|n| n.ssid_hex.clone())
-                .collect(),
-        };
-        steps.push(Step::new("try", why, Action::WaitFor { limit_s }, check).harmless());
+        steps.extend(radio_steps(request, limit_s));
     }
     steps.extend(
         files
@@ -186,35 +159,56 @@ pub fn steps(site: Site<'_>, files: &[File], limit_s: u64) -> Vec<Step> {
             .map(|(number, file)| write_step(&format!("write-{}", number + 1), file)),
     );
     if request.stack == Stack::Systemd {
-        let name = render::systemd::unit(&interface);
-        let argv = ["systemctl", "is-enabled", "--", &name]
-            .map(str::to_owned)
-            .to_vec();
-        let check = Check::Output {
-            argv,
-            text: "enabled".to_owned(),
-        };
-        let service = |verb| Action::Service {
-            name: name.clone(),
-            verb,
-        };
+        let unit = render::systemd::unit(&request.interface);
         let why = "the radio's program starts with the system";
-        let enable = Step::new("enable", why, service(ServiceVerb::Enable), check);
-        steps.push(enable.undo(service(ServiceVerb::Disable)));
+        steps.push(Step::enable_unit("enable", why, &unit));
     }
     if radio {
-        let call = |enabled| KernelCall::RadioPowerSave {
-            interface: interface.clone(),
-            enabled,
-        };
-        let check = Check::RadioPowerSave {
-            interface: interface.clone(),
-            enabled: false,
-        };
-        let why = "with power save on, answers take longer and links of Pis drop; the files keep it off when the device returns";
-        steps.push(kernel("power-save", why, call(false), check).undo(Action::Kernel(call(true))));
+        steps.push(power_save_step(&request.interface));
     }
     steps
+}
+
+/// What the radio needs, and the trial.
+fn radio_steps(request: &Request, limit_s: u64) -> Vec<Step> {
+    let why = "a radio that software blocked hears nothing; Raspberry Pi OS blocks it until a country is named";
+    let mut steps = vec![kernel(
+        "unblock",
+        why,
+        KernelCall::RadioUnblock,
+        Check::RadioUnblocked,
+    )];
+    if let Some(country) = &request.country {
+        let why = "the kernel answers before it has done so and says nothing of a country that it does not know, so it is read back";
+        let call = KernelCall::RadioCountry {
+            country: country.clone(),
+        };
+        let check = Check::RadioCountry {
+            country: country.clone(),
+        };
+        steps.push(kernel("country", why, call, check));
+    }
+    let why = "the networks are given to the interface's owner at run time only; a second process takes that back when this one, or the connection that it was started from, ends";
+    let networks = request.networks.iter();
+    let check = Check::RadioConnected {
+        interface: request.interface.clone(),
+        ssids_hex: networks.map(|n| n.ssid_hex.clone()).collect(),
+    };
+    steps.push(Step::new("try", why, Action::WaitFor { limit_s }, check).harmless());
+    steps
+}
+
+fn power_save_step(interface: &str) -> Step {
+    let call = |enabled| KernelCall::RadioPowerSave {
+        interface: interface.to_owned(),
+        enabled,
+    };
+    let check = Check::RadioPowerSave {
+        interface: interface.to_owned(),
+        enabled: false,
+    };
+    let why = "with power save on, answers take longer and links of Pis drop; the files keep it off when the device returns";
+    kernel("power-save", why, call(false), check).undo(Action::Kernel(call(true)))
 }
 
 fn kernel(id: &str, why: &str, call: KernelCall, check: Check) -> Step {

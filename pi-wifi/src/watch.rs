@@ -1,32 +1,29 @@
 //! `--watch`: stays, says what becomes of the link, and with `--apply` mends it, step by step and ever more slowly.
 
 use crate::apply;
+use crate::check;
 use crate::cli::Cli;
 use crate::control::{Control, Trouble, trouble};
-use crate::ladder::{Ladder, Rung};
+use crate::ladder::Ladder;
 use crate::nl80211::Radio;
 use crate::nl80211::socket::Socket;
 use crate::owner::{self, Owner};
-use crate::processes;
 use crate::ssid::Ssid;
-use crate::stack::Stack;
 use anyhow::Context;
-use cluster::command::Command;
 use cluster::root::Root;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
+
+mod mend;
 
 /// How long nothing is looked at where all is well and no event comes.
 const CALM: Duration = Duration::from_secs(30);
 /// How often it is looked where the link is gone.
 const ALERT: Duration = Duration::from_secs(2);
-/// How long commands of the ladder may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The link as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,44 +126,50 @@ impl Watcher<'_> {
             self.say(if now.present { "appeared" } else { "gone" }, json!({}))?;
         }
         if now.ssid != before.ssid || (first && now.ssid.is_none()) {
-            match &now.ssid {
-                Some(ssid) => {
-                    self.count("connected");
-                    self.ladder.connected(Instant::now());
-                    let name = Ssid::new(ssid.clone()).ok();
-                    let text = name.as_ref().and_then(Ssid::text);
-                    self.say(
-                        "connected",
-                        json!({"ssid": text, "ssid_hex": crate::ssid::hex(ssid)}),
-                    )?;
-                }
-                None => {
-                    self.count("disconnected");
-                    self.ladder.lost(Instant::now());
-                    self.say("disconnected", json!({}))?;
-                }
-            }
+            self.changed(now.ssid.as_deref())?;
         }
         if now.power_save == Some(true) {
             if before.power_save != Some(true) {
                 self.say("power-save-on", json!({}))?;
             }
-            if self.cli.node.apply {
-                let mut findings = Vec::new();
-                let did =
-                    apply::set_power_save(self.interface, false, &mut findings).unwrap_or(false);
-                if did {
-                    self.count("power-save");
-                }
-                let why = findings.first().map(|finding| finding.message.clone());
-                self.say(
-                    "action",
-                    json!({"action": "power-save", "done": did, "why": why}),
-                )?;
-            }
+            self.keep_awake()?;
         }
         self.seen = Some(now);
         Ok(())
+    }
+
+    /// It is in another network than before, or in none.
+    fn changed(&mut self, ssid: Option<&[u8]>) -> anyhow::Result<()> {
+        let Some(ssid) = ssid else {
+            self.count("disconnected");
+            self.ladder.lost(Instant::now());
+            return self.say("disconnected", json!({}));
+        };
+        self.count("connected");
+        self.ladder.connected(Instant::now());
+        let name = Ssid::new(ssid.to_vec()).ok();
+        let text = name.as_ref().and_then(Ssid::text);
+        self.say(
+            "connected",
+            json!({"ssid": text, "ssid_hex": crate::ssid::hex(ssid)}),
+        )
+    }
+
+    /// Turns power save off, with `--apply`.
+    fn keep_awake(&mut self) -> anyhow::Result<()> {
+        if !self.cli.node.apply {
+            return Ok(());
+        }
+        let mut findings = Vec::new();
+        let did = apply::set_power_save(self.interface, false, &mut findings).unwrap_or(false);
+        if did {
+            self.count("power-save");
+        }
+        let why = findings.first().map(|finding| finding.message.clone());
+        self.say(
+            "action",
+            json!({"action": "power-save", "done": did, "why": why}),
+        )
     }
 
     fn observe(&mut self) -> anyhow::Result<Seen> {
@@ -185,11 +188,7 @@ impl Watcher<'_> {
                 .ok()
                 .and_then(|l| Some(l.file_name()?.to_string_lossy().into_owned()));
         }
-        let state = self.root.read(
-            Path::new(&format!("/sys/class/net/{}/operstate", self.interface)),
-            64,
-        );
-        let up = state.is_ok_and(|state| state.starts_with(b"up"));
+        let up = check::is_up(self.root, self.interface);
         Ok(Seen {
             present: true,
             ssid: own.ssid.filter(|_| up),
@@ -224,55 +223,6 @@ impl Watcher<'_> {
                 }
                 Ok(None) => return Ok(()),
                 Err(_) => self.control = None,
-            }
-        }
-    }
-
-    /// The ladder's next step, where it is time for one.
-    fn mend(&mut self) -> anyhow::Result<()> {
-        let lost = self.seen.as_ref().is_some_and(|seen| seen.ssid.is_none());
-        if !lost || !self.cli.node.apply {
-            return Ok(());
-        }
-        let Some(rung) = self.ladder.next(Instant::now(), self.cli.reboot) else {
-            return Ok(());
-        };
-        let owner = owner::find(self.root, self.interface);
-        let result = self.climb(rung, &owner);
-        self.count(rung.word());
-        let why = result.as_ref().err().map(|error| format!("{error:#}"));
-        self.say(
-            "action",
-            json!({"action": rung.word(), "done": result.is_ok(), "why": why}),
-        )
-    }
-
-    fn climb(&mut self, rung: Rung, owner: &Owner) -> anyhow::Result<()> {
-        match rung {
-            Rung::Reassociate => reassociate(self.interface, owner),
-            Rung::RestartSupplicant => {
-                self.control = None;
-                restart(self.root, self.interface, owner)
-            }
-            Rung::ReloadModule => {
-                let module = self
-                    .module
-                    .clone()
-                    .context("the radio's module is not known")?;
-                self.control = None;
-                Command::new("modprobe")
-                    .args(["-r", &module])
-                    .limit(LIMIT)
-                    .run()?;
-                Command::new("modprobe")
-                    .args([&module])
-                    .limit(LIMIT)
-                    .run()?;
-                Ok(())
-            }
-            Rung::Reboot => {
-                Command::new("reboot").run()?;
-                Ok(())
             }
         }
     }
@@ -313,66 +263,4 @@ fn attach(owner: &Owner) -> Option<(u32, Control)> {
     let control = Control::open(owner.control.as_deref()?).ok()?;
     control.attach().ok()?;
     Some((owner.supplicant?, control))
-}
-
-fn reassociate(interface: &str, owner: &Owner) -> anyhow::Result<()> {
-    if owner.stack == Some(Stack::NetworkManager) {
-        Command::new("nmcli")
-            .args(["--wait", "30", "device", "connect", interface])
-            .limit(LIMIT)
-            .run()?;
-        return Ok(());
-    }
-    let path = owner
-        .control
-        .as_deref()
-        .context("nobody configures the interface")?;
-    Control::open(path)?.order(b"REASSOCIATE")
-}
-
-/// Restarts the program that has the radio: its unit, or the same command again where it has none.
-fn restart(root: &Root, interface: &str, owner: &Owner) -> anyhow::Result<()> {
-    let units = root
-        .exists(Path::new("/run/systemd/system"))
-        .unwrap_or(false);
-    let unit = match owner.stack {
-        Some(Stack::NetworkManager) => Some("NetworkManager.service".to_owned()),
-        Some(Stack::Netplan) => Some(format!("netplan-wpa-{interface}.service")),
-        Some(Stack::Systemd) => Some(crate::render::systemd::unit(interface)),
-        _ if owner.name == "dhcpcd" => Some("dhcpcd.service".to_owned()),
-        _ => None,
-    };
-    if let Some(unit) = unit.filter(|_| units) {
-        Command::new("systemctl")
-            .args(["restart", "--", &unit])
-            .limit(LIMIT)
-            .run()?;
-        return Ok(());
-    }
-    let running = processes::named(root, "wpa_supplicant");
-    let own = running
-        .iter()
-        .find(|process| Some(process.id) == owner.supplicant);
-    let (program, arguments) = own
-        .and_then(|own| own.arguments.split_first())
-        .context("no wpa_supplicant has the interface")?;
-    if let Some(path) = &owner.control {
-        Control::open(path)?.order(b"TERMINATE")?;
-    }
-    let deadline = Instant::now() + LIMIT;
-    while owner
-        .supplicant
-        .is_some_and(|id| processes::comm(root, id).is_some())
-        && Instant::now() < deadline
-    {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    // It goes into the background whether it was told so before or not: this program waits for it otherwise.
-    let background = (!arguments.iter().any(|word| word == "-B")).then_some("-B");
-    Command::new(program)
-        .args(background)
-        .args(arguments)
-        .limit(LIMIT)
-        .run()?;
-    Ok(())
 }

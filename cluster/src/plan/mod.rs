@@ -4,10 +4,14 @@
 //! plan is never executed ([`Plan::differences`] compares it with a plan that was made anew).
 
 mod action;
+mod check;
+mod hex;
 mod sh;
 mod text;
 
-pub use action::{Action, Check, Hex, KernelCall, Lasting, Scratch, ServiceVerb};
+pub use action::{Action, KernelCall, Lasting, Scratch, ServiceVerb};
+pub use check::Check;
+pub use hex::Hex;
 pub use sh::{guarded_script, script};
 pub use text::steps_text;
 
@@ -49,6 +53,21 @@ impl Step {
             undo: None,
             irreversible: true,
         }
+    }
+
+    /// A step that has systemd start a unit with the system.
+    pub fn enable_unit(id: impl Into<String>, why: impl Into<String>, unit: &str) -> Self {
+        let service = |verb| Action::Service {
+            name: unit.to_owned(),
+            verb,
+        };
+        let check = Check::Output {
+            argv: ["systemctl", "is-enabled", "--", unit]
+                .map(str::to_owned)
+                .to_vec(),
+            text: "enabled".to_owned(),
+        };
+        Self::new(id, why, service(ServiceVerb::Enable), check).undo(service(ServiceVerb::Disable))
     }
 
     /// The same with what takes it back.

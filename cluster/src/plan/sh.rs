@@ -1,9 +1,14 @@
 //! Steps as a POSIX shell script: the same plan with the same checks, for whoever would rather read and run that.
 
 use super::text::sentence;
-use super::{Action, Check, Hex, KernelCall, Plan, Scratch, Step};
+use super::{Action, Check, Hex, Plan, Step};
 use crate::command::quote;
 use crate::name::escape_controls;
+
+mod action;
+mod check;
+
+use action::lines;
 
 /// What every script begins with. `octal` is there because a POSIX `printf` knows no other escape for a byte.
 const PRELUDE: &str = r#"set -eu
@@ -62,9 +67,9 @@ pub fn guarded_script(
     }
     out.push_str("\n# All checks come before the first change.\n");
     out.push_str(guards);
-    for check in before {
-        let why = quote(&format!("not as planned: {}", shown(check)));
-        out.push_str(&format!("{} || refuse {why}\n", test(check)));
+    for planned in before {
+        let why = quote(&format!("not as planned: {}", shown(planned)));
+        out.push_str(&format!("{} || refuse {why}\n", check::test(planned)));
     }
     for step in &plan.steps {
         place_check(&mut out, step);
@@ -106,7 +111,7 @@ fn place_check(out: &mut String, step: &Step) {
 fn step_lines(out: &mut String, step: &Step) {
     out.push('\n');
     comment(out, &format!("{}: {}", step.id, step.why));
-    let check = test(&step.check);
+    let check = check::test(&step.check);
     out.push_str(&format!(
         "if {check}; then\n  say {}\nelse\n  say {}\n",
         quote(&format!("{}: already so", step.id)),
@@ -121,267 +126,8 @@ fn step_lines(out: &mut String, step: &Step) {
     ));
 }
 
-/// The commands of an action.
-fn lines(action: &Action, check: &Check) -> Vec<String> {
-    match action {
-        Action::WriteBytes {
-            path,
-            offset_bytes,
-            bytes,
-            ..
-        } => vec![put(path, *offset_bytes, &bytes.0)],
-        Action::Erase {
-            path,
-            offset_bytes,
-            before,
-        } => vec![put(path, *offset_bytes, &vec![0; before.0.len()])],
-        Action::Discard {
-            path,
-            offset_bytes,
-            size_bytes,
-        } => vec![format!(
-            "fallocate -p -o {offset_bytes} -l {size_bytes} {}",
-            quote(path)
-        )],
-        Action::WriteFile {
-            path,
-            content,
-            mode,
-        } => vec![
-            format!("mkdir -p \"$(dirname {0})\"", quote(path)),
-            format!("printf %s {} >{1}.new", quote(content), quote(path)),
-            format!("chmod {mode:o} {0}.new", quote(path)),
-            format!("mv -f {0}.new {0}", quote(path)),
-        ],
-        Action::AppendLine { path, line } => vec![
-            // A last line without its end would swallow the new one.
-            format!(
-                "if [ -s {0} ] && [ -n \"$(tail -c1 {0})\" ]; then echo >>{0}; fi",
-                quote(path)
-            ),
-            format!("printf '%s\\n' {} >>{}", quote(line), quote(path)),
-        ],
-        Action::RemoveLine { path, line } => vec![
-            format!(
-                "grep -vxF -- {} {1} >{1}.new || true",
-                quote(line),
-                quote(path)
-            ),
-            format!("cat {0}.new >{0}", quote(path)),
-            format!("rm -f {0}.new", quote(path)),
-        ],
-        Action::RemoveFile { path } => vec![format!("rm -f -- {}", quote(path))],
-        Action::Run {
-            argv,
-            limit_s,
-            scratch,
-        } => run_lines(argv, *limit_s, scratch.as_ref()),
-        Action::Kernel(call) => vec![kernel(call)],
-        Action::Mount {
-            source,
-            target,
-            filesystem,
-            options,
-        } => vec![
-            format!("mkdir -p {}", quote(target)),
-            format!(
-                "mount -t {} -o {} {} {}",
-                quote(filesystem),
-                quote(options),
-                quote(source),
-                quote(target)
-            ),
-        ],
-        Action::Unmount { target } => vec![format!("umount {}", quote(target))],
-        Action::Service { name, verb } => {
-            vec![format!("systemctl {} {}", verb.as_str(), quote(name))]
-        }
-        Action::CopyTree { from, to } => {
-            vec![format!("cp -a {}/. {}/", quote(from), quote(to))]
-        }
-        // A script cannot do it, and must not go on as if it had.
-        Action::Own { verb, path } => vec![format!(
-            "echo {} >&2; exit 1",
-            quote(&format!("only the tool itself can do this: {verb} {path}"))
-        )],
-        Action::WaitFor { limit_s } => vec![format!(
-            "n=0; until {}; do n=$((n+1)); [ $n -lt {} ] || break; sleep 1; done",
-            test(check),
-            limit_s.saturating_add(1)
-        )],
-    }
-}
-
-fn run_lines(argv: &[String], limit_s: u64, scratch: Option<&Scratch>) -> Vec<String> {
-    let words = |scratch: &str| {
-        let word = |word: &String| match word.as_str() {
-            Scratch::WORD => scratch.to_owned(),
-            word => quote(word),
-        };
-        argv.iter().map(word).collect::<Vec<_>>().join(" ")
-    };
-    let Some(scratch) = scratch else {
-        return vec![format!("timeout {limit_s} {}", words(""))];
-    };
-    let (path, offset, size) = (
-        quote(&scratch.path),
-        scratch.offset_bytes,
-        scratch.size_bytes,
-    );
-    vec![
-        format!("scratch=$(mktemp {path}.XXXXXX)"),
-        "trap 'rm -f \"$scratch\"' EXIT".to_owned(),
-        format!("truncate -s {size} \"$scratch\""),
-        format!("timeout {limit_s} {} >&2", words("\"$scratch\"")),
-        format!("fallocate -p -o {offset} -l {size} {path}"),
-        format!(
-            "dd if=\"$scratch\" of={path} bs=1M seek={} oflag=seek_bytes conv=notrunc,sparse,fsync 2>/dev/null",
-            offset
-        ),
-        "rm -f \"$scratch\"".to_owned(),
-    ]
-}
-
-fn kernel(call: &KernelCall) -> String {
-    match call {
-        // addpart(8) counts in units of 512 bytes, whatever the disk's sectors are.
-        KernelCall::BlkpgAddPartition {
-            path,
-            number,
-            start_bytes,
-            size_bytes,
-        } => format!(
-            "addpart {} {number} {} {}",
-            quote(path),
-            start_bytes / 512,
-            size_bytes / 512
-        ),
-        KernelCall::BlkpgDelPartition { path, number } => {
-            format!("delpart {} {number}", quote(path))
-        }
-        KernelCall::RadioUnblock => "rfkill unblock wifi".to_owned(),
-        KernelCall::RadioCountry { country } => format!("iw reg set {}", quote(country)),
-        KernelCall::RadioPowerSave { interface, enabled } => {
-            format!(
-                "iw dev {} set power_save {}",
-                quote(interface),
-                on_off(*enabled)
-            )
-        }
-    }
-}
-
 fn on_off(enabled: bool) -> &'static str {
     if enabled { "on" } else { "off" }
-}
-
-fn put(path: &str, offset: u64, bytes: &[u8]) -> String {
-    let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-    format!("put {} {offset} '{octal}'", quote(path))
-}
-
-/// A check as a command that succeeds where it holds.
-fn test(check: &Check) -> String {
-    match check {
-        Check::Own { .. } => "false".to_owned(),
-        Check::Size { path, size_bytes } => {
-            format!("[ \"$(size {})\" = {size_bytes} ]", quote(path))
-        }
-        Check::Bytes {
-            path,
-            offset_bytes,
-            bytes,
-        } => format!(
-            "[ \"$(bytes {} {offset_bytes} {})\" = {bytes} ]",
-            quote(path),
-            bytes.0.len()
-        ),
-        Check::Zeros {
-            path,
-            offset_bytes,
-            size_bytes,
-        } => format!(
-            "cmp -s -n {size_bytes} -i {offset_bytes}:0 {} /dev/zero",
-            quote(path)
-        ),
-        Check::File { path, sha256 } => format!(
-            "[ \"$(sha256sum <{} 2>/dev/null)\" = \"{sha256}  -\" ]",
-            quote(path)
-        ),
-        Check::Line { path, line } => {
-            format!("grep -qxF -- {} {} 2>/dev/null", quote(line), quote(path))
-        }
-        Check::NoLine { path, line } => {
-            format!("! grep -qxF -- {} {} 2>/dev/null", quote(line), quote(path))
-        }
-        Check::NoFile { path } => format!("! [ -e {} ]", quote(path)),
-        Check::Filesystem {
-            path,
-            offset_bytes,
-            uuid,
-            ..
-        } => format!(
-            "[ \"$(blkid -p -O {offset_bytes} -s UUID -o value {} 2>/dev/null)\" = {uuid} ]",
-            quote(path)
-        ),
-        Check::Partition {
-            path,
-            start_bytes,
-            size_bytes,
-            ..
-        } => {
-            let name = quote(path.trim_start_matches("/dev/"));
-            format!(
-                "[ -b {} ] && [ \"$(cat /sys/class/block/{name}/start)\" = {} ] && [ \"$(cat /sys/class/block/{name}/size)\" = {} ]",
-                quote(path),
-                start_bytes / 512,
-                size_bytes / 512
-            )
-        }
-        Check::NoPartition { path, .. } => format!(
-            "! [ -e /sys/class/block/{} ]",
-            quote(path.trim_start_matches("/dev/"))
-        ),
-        Check::Mounted { source, target } => format!(
-            "[ \"$(findmnt -nro SOURCE --mountpoint {} 2>/dev/null)\" = {} ]",
-            quote(target),
-            quote(source)
-        ),
-        Check::NotMounted { target } => {
-            format!("! findmnt -n --mountpoint {} >/dev/null", quote(target))
-        }
-        Check::RadioUnblocked => "! rfkill list wifi | grep -q 'Soft blocked: yes'".to_owned(),
-        Check::RadioCountry { country } => {
-            format!(
-                "iw reg get | grep -q {}",
-                quote(&format!("^country {country}:"))
-            )
-        }
-        Check::RadioPowerSave { interface, enabled } => format!(
-            "iw dev {} get power_save | grep -q ': {}$'",
-            quote(interface),
-            on_off(*enabled)
-        ),
-        Check::RadioConnected { interface, .. } => {
-            format!("iw dev {} link | grep -q '^Connected'", quote(interface))
-        }
-        Check::Output { argv, text } => {
-            format!("{} 2>/dev/null | grep -qF -- {}", words(argv), quote(text))
-        }
-        Check::OutputLines {
-            argv,
-            prefix,
-            lines,
-        } => format!(
-            "[ \"$(lines {} {})\" = {} ]",
-            quote(prefix),
-            words(argv),
-            quote(&lines.join("\n"))
-        ),
-        Check::OutputLine { argv, line } => {
-            format!("lines {0} {1} | grep -qxF -- {0}", quote(line), words(argv))
-        }
-    }
 }
 
 fn words(argv: &[String]) -> String {
@@ -396,7 +142,7 @@ fn shown(check: &Check) -> String {
             path, offset_bytes, ..
         } => format!("the bytes at offset {offset_bytes} of {path}"),
         Check::NoFile { path } => format!("there is no {path}"),
-        other => test(other),
+        other => check::test(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Steps as text for people.
 
-use super::{Action, KernelCall, Step};
+use super::{Action, KernelCall, Scratch, Step};
 use crate::command::quote;
 use crate::name::wrap;
 
@@ -52,30 +52,8 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::AppendLine { path, line } => format!("append to {path}: {line}"),
         Action::RemoveLine { path, line } => format!("remove from {path}: {line}"),
         Action::RemoveFile { path } => format!("remove {path}"),
-        Action::Run { argv, scratch, .. } => {
-            let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
-            let place = scratch.as_ref().map_or(String::new(), |scratch| {
-                format!(
-                    ", and copy the file to offset {} of {}",
-                    scratch.offset_bytes, scratch.path
-                )
-            });
-            format!("run {}{place}", words.join(" "))
-        }
-        Action::Kernel(KernelCall::BlkpgAddPartition { path, number, .. }) => {
-            format!("tell the kernel of partition {number} of {path} (BLKPG)")
-        }
-        Action::Kernel(KernelCall::BlkpgDelPartition { path, number }) => {
-            format!("let the kernel forget partition {number} of {path} (BLKPG)")
-        }
-        Action::Kernel(KernelCall::RadioUnblock) => "unblock the radio (rfkill)".to_owned(),
-        Action::Kernel(KernelCall::RadioCountry { country }) => {
-            format!("set the country of the radio rules to {country} (nl80211)")
-        }
-        Action::Kernel(KernelCall::RadioPowerSave { interface, enabled }) => {
-            let word = if *enabled { "on" } else { "off" };
-            format!("turn power save of {interface} {word} (nl80211)")
-        }
+        Action::Run { argv, scratch, .. } => run_sentence(argv, scratch.as_ref()),
+        Action::Kernel(call) => kernel_sentence(call),
         Action::Mount {
             source,
             target,
@@ -87,5 +65,35 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::CopyTree { from, to } => format!("copy {from} to {to}"),
         Action::Own { verb, path } => format!("{verb} {path}"),
         Action::WaitFor { limit_s } => format!("wait for it, at most {limit_s} s"),
+    }
+}
+
+fn run_sentence(argv: &[String], scratch: Option<&Scratch>) -> String {
+    let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+    let place = scratch.map_or(String::new(), |scratch| {
+        format!(
+            ", and copy the file to offset {} of {}",
+            scratch.offset_bytes, scratch.path
+        )
+    });
+    format!("run {}{place}", words.join(" "))
+}
+
+fn kernel_sentence(call: &KernelCall) -> String {
+    match call {
+        KernelCall::BlkpgAddPartition { path, number, .. } => {
+            format!("tell the kernel of partition {number} of {path} (BLKPG)")
+        }
+        KernelCall::BlkpgDelPartition { path, number } => {
+            format!("let the kernel forget partition {number} of {path} (BLKPG)")
+        }
+        KernelCall::RadioUnblock => "unblock the radio (rfkill)".to_owned(),
+        KernelCall::RadioCountry { country } => {
+            format!("set the country of the radio rules to {country} (nl80211)")
+        }
+        KernelCall::RadioPowerSave { interface, enabled } => {
+            let word = if *enabled { "on" } else { "off" };
+            format!("turn power save of {interface} {word} (nl80211)")
+        }
     }
 }

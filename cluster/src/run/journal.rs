@@ -5,10 +5,9 @@
 
 use super::Refusal;
 use crate::finding::Finding;
-use crate::plan::{Plan, sha256};
+use crate::plan::Plan;
 use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -16,12 +15,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+mod record;
+
+pub use record::{Progress, Unfinished};
+use record::{Record, parse};
+
 /// Larger than any journal of ours: a plan has some dozens of steps, each with at most a table in it.
 const LIMIT: u64 = 16 << 20;
-/// How many digits of a record's hash stand before it. It guards against damage, not against an attacker, who could
-/// write a hash of his own.
-const SUM_DIGITS: usize = 16;
-
 /// A moment at which a run may be killed, for the tests that do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -31,24 +31,6 @@ pub enum Moment {
     RecordWritten,
     /// It is on the disk.
     RecordSynced,
-}
-
-/// How far a step got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Its effect may be there, wholly, partly or not.
-    Started,
-    /// Its effect was there.
-    Done,
-}
-
-/// A plan that an earlier run left unfinished.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The plan.
-    pub plan: Plan,
-    /// How far each step got, by its id; steps that were not begun are not in here.
-    pub progress: BTreeMap<String, Progress>,
 }
 
 /// A journal that is open and locked.
@@ -78,20 +60,6 @@ impl std::fmt::Debug for Journal {
             .finish_non_exhaustive()
     }
 }
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
-enum Record {
-    /// A run opened the journal. Not synced: it only names who holds the lock.
-    Opened { tool: String, process: u32 },
-    /// A plan is about to be carried out.
-    Plan { sha256: String, plan: Box<Plan> },
-    /// A step's effect is about to begin.
-    Started { step: String },
-    /// A step's effect is there.
-    Done { step: String },
-}
-
 impl Journal {
     /// Opens and locks the journal at `path`; the file, and its folder for root alone (0700), are made where they are
     /// missing.
@@ -200,8 +168,7 @@ impl Journal {
 
     fn append(&mut self, record: &Record, durable: bool) -> anyhow::Result<()> {
         let writing = || format!("writing the journal {}", self.path.display());
-        let text = serde_json::to_string(record).with_context(writing)?;
-        let line = format!("{} {text}\n", sum(&text));
+        let line = record.line().with_context(writing)?;
         if durable {
             (self.hook)(Moment::BeforeRecord);
         }
@@ -247,10 +214,12 @@ fn lock(path: &Path) -> anyhow::Result<Flock<File>> {
 fn busy(path: &Path, file: &File) -> anyhow::Error {
     let last = read(file).ok().and_then(|content| {
         let text = String::from_utf8_lossy(&content).into_owned();
-        text.lines().rev().find_map(|line| match record(line) {
-            Ok(Record::Opened { tool, process }) => Some((tool, process)),
-            _ => None,
-        })
+        text.lines()
+            .rev()
+            .find_map(|line| match Record::read(line) {
+                Ok(Record::Opened { tool, process }) => Some((tool, process)),
+                _ => None,
+            })
     });
     let who = last.map_or("another run".to_owned(), |(tool, process)| {
         format!("{tool} (process {process})")
@@ -278,63 +247,6 @@ fn read(file: &File) -> std::io::Result<Vec<u8>> {
         return Err(std::io::ErrorKind::FileTooLarge.into());
     }
     Ok(content)
-}
-
-fn sum(text: &str) -> String {
-    let mut sum = sha256(text.as_bytes());
-    sum.truncate(SUM_DIGITS);
-    sum
-}
-
-fn record(line: &str) -> Result<Record, String> {
-    let (stated, text) = line
-        .split_at_checked(SUM_DIGITS)
-        .and_then(|(stated, rest)| Some((stated, rest.strip_prefix(' ')?)))
-        .ok_or("a record without its checksum")?;
-    if sum(text) != stated {
-        return Err("a record does not agree with its checksum".to_owned());
-    }
-    serde_json::from_str(text).map_err(|error| format!("a record is not one of ours: {error}"))
-}
-
-/// The unfinished plan, and how many bytes are whole records. What follows the last end of a line is what a power cut
-/// left of a record, and so is a tail of zeros: neither was on the disk before its effect.
-fn parse(content: &[u8]) -> Result<(Option<Unfinished>, usize), String> {
-    let zeros = content.iter().rev().take_while(|byte| **byte == 0).count();
-    let content = &content[..content.len() - zeros];
-    let whole = content
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let text = std::str::from_utf8(&content[..whole]).map_err(|_| "it is not text")?;
-    let mut left: Option<Unfinished> = None;
-    for (number, line) in text.lines().enumerate() {
-        let named = |why: String| format!("line {}: {why}", number + 1);
-        match record(line).map_err(named)? {
-            Record::Opened { .. } => {}
-            Record::Plan { sha256, plan } => {
-                if plan.plan_sha256() != sha256 || left.is_some() {
-                    return Err(named("a plan that is not what it says".to_owned()));
-                }
-                left = Some(Unfinished {
-                    plan: *plan,
-                    progress: BTreeMap::new(),
-                });
-            }
-            Record::Started { step } => note(&mut left, step, Progress::Started).map_err(named)?,
-            Record::Done { step } => note(&mut left, step, Progress::Done).map_err(named)?,
-        }
-    }
-    Ok((left, whole))
-}
-
-fn note(left: &mut Option<Unfinished>, step: String, progress: Progress) -> Result<(), String> {
-    let left = left.as_mut().ok_or("a step before its plan")?;
-    if !left.plan.steps.iter().any(|known| known.id == step) {
-        return Err(format!("the step {step:?}, which the plan does not have"));
-    }
-    left.progress.insert(step, progress);
-    Ok(())
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {

@@ -1,8 +1,8 @@
 //! Says where two trees differ.
 
 use super::abilities::Abilities;
-use super::links::{Links, Side};
-use super::meta::{self, Extra, Place};
+use super::links::Links;
+use super::meta::{self, Place};
 use super::scratch::Scratch;
 use super::walk::{self, Dir, Entry, Walk};
 use super::{Counters, Tree, data};
@@ -15,6 +15,8 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
+
+mod facts;
 
 /// How many differences are named; all are counted.
 const NAMED: usize = 50;
@@ -155,79 +157,6 @@ impl Compare<'_> {
         }
     }
 
-    /// Compares what a status says. Returns whether the types are the same.
-    fn status(&self, path: &[u8], stat: &Statx, found: &Statx) -> bool {
-        let kind = meta::kind(stat);
-        if kind != meta::kind(found) {
-            self.differ(path, "type");
-            return false;
-        }
-        if stat.stx_mode != found.stx_mode {
-            self.differ(path, "mode");
-        }
-        if super::settle::owner(stat) != super::settle::owner(found) {
-            self.differ(path, "owner");
-        }
-        if meta::modified(stat) != meta::modified(found) {
-            self.differ(path, "mtime");
-        }
-        if meta::device(stat) != meta::device(found) {
-            self.differ(path, "device");
-        }
-        if kind == FileType::RegularFile && stat.stx_size != found.stx_size {
-            self.differ(path, "size");
-        }
-        true
-    }
-
-    fn extra(
-        &self,
-        path: &[u8],
-        from: Place<'_>,
-        to: Place<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let wanted = Extra::read(from, scratch).context("reading the source's attributes")?;
-        let found = Extra::read(to, scratch).context("reading the copy's attributes")?;
-        if wanted.xattrs != found.xattrs {
-            self.differ(path, "attributes");
-        }
-        if self.content == Content::View {
-            return Ok(());
-        }
-        if (wanted.flags ^ found.flags) & self.flags != 0 {
-            self.differ(path, "flags");
-        }
-        if wanted.project != found.project {
-            self.differ(path, "project");
-        }
-        Ok(())
-    }
-
-    /// Whether two names that are one file in the source are one in the copy, and two are two.
-    fn link(&self, path: &[u8], stat: &Statx, found: &Statx) -> Result<()> {
-        if self.content == Content::View || stat.stx_nlink == 1 && found.stx_nlink == 1 {
-            return Ok(());
-        }
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let other = links.get(Side::Source, stat.stx_ino)?.map(|met| met.other);
-        let back = links.get(Side::Target, found.stx_ino)?.map(|met| met.other);
-        let mut same = true;
-        match other {
-            Some(other) => same &= other == found.stx_ino,
-            None => links.put(Side::Source, stat.stx_ino, found.stx_ino, b"")?,
-        }
-        match back {
-            Some(back) => same &= back == stat.stx_ino,
-            None => links.put(Side::Target, found.stx_ino, stat.stx_ino, b"")?,
-        }
-        drop(links);
-        if !same {
-            self.differ(path, "hard link");
-        }
-        Ok(())
-    }
-
     /// Opens a file of the copy and starts reading it; `None` where it is not there or no file.
     fn prefetch(&self, pair: &Pair, name: &CStr) -> Result<Option<OwnedFd>> {
         let file = match meta::open_file(pair.to.as_fd(), name) {
@@ -303,41 +232,6 @@ impl Compare<'_> {
                 )
             }
         }
-    }
-
-    fn content(
-        &self,
-        path: &[u8],
-        (from, stat): (BorrowedFd<'_>, &Statx),
-        (to, found): (BorrowedFd<'_>, &Statx),
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        if self.content != Content::View
-            && meta::may_have_holes(stat)
-            && !meta::may_have_holes(found)
-        {
-            self.differ(path, "holes");
-        }
-        let skipped = match self.content {
-            Content::Metadata => true,
-            Content::Settled(time) => stat.stx_mtime.tv_sec >= time,
-            Content::Since { modified, copied } => {
-                stat.stx_mtime.tv_sec < modified && found.stx_ctime.tv_sec < copied
-            }
-            Content::Bytes | Content::View => false,
-        };
-        if skipped || stat.stx_size != found.stx_size {
-            return Ok(());
-        }
-        if !data::equal(from, to, stat.stx_size, scratch, &self.counters.compared)? {
-            let settled = matches!(self.content, Content::Settled(_));
-            // What changed under the comparison the next pass sees.
-            let time = |stat: &Statx| (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec);
-            if !settled || time(&meta::stat(from)?) == time(stat) {
-                self.differ(path, "content");
-            }
-        }
-        Ok(())
     }
 }
 

@@ -120,21 +120,7 @@ impl Copier<'_> {
         if meta::just_modified(&stat) {
             stat = meta::stat_later(from.as_fd()).context("reading the status")?;
         }
-        let existing = match pair.before {
-            None => None,
-            Some(_) => {
-                meta::stat_if_there(pair.to.as_fd(), name).context("reading the copy's status")?
-            }
-        };
-        let is_folder = |stat: &Statx| meta::kind(stat) == FileType::Directory;
-        let keep = existing.as_ref().is_some_and(is_folder);
-        if !keep {
-            pair.touch()?;
-            if existing.is_some() {
-                remove(pair.to.as_fd(), name, scratch)?;
-            }
-            mkdirat(&pair.to, name.as_c_str(), Mode::RWXU).context("making the folder")?;
-        }
+        let keep = self.keep_or_make(pair, name, scratch)?;
         self.counters.files.fetch_add(1, Relaxed);
         let to = meta::open_folder(pair.to.as_fd(), name).context("opening the copy's folder")?;
         let before = if keep {
@@ -162,6 +148,21 @@ impl Copier<'_> {
             self.remove_extras(&pair, false, scratch)?;
         }
         Ok(Some(pair))
+    }
+
+    /// A folder of the copy: kept where it is there, else made. Whether it was there.
+    fn keep_or_make(&self, pair: &Pair, name: &CString, scratch: &mut Scratch) -> Result<bool> {
+        let existing = self.existing(pair, name)?;
+        let is_folder = |stat: &Statx| meta::kind(stat) == FileType::Directory;
+        let keep = existing.as_ref().is_some_and(is_folder);
+        if !keep {
+            pair.touch()?;
+            if existing.is_some() {
+                remove(pair.to.as_fd(), name, scratch)?;
+            }
+            mkdirat(&pair.to, name.as_c_str(), Mode::RWXU).context("making the folder")?;
+        }
+        Ok(keep)
     }
 
     /// Removes from a folder of the copy what is not in the source's.

@@ -2,6 +2,7 @@
 
 use super::meta;
 use anyhow::{Context, Result};
+use cluster::root::by_descriptor;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -35,8 +36,7 @@ impl Location {
         let finding = || format!("finding where {} is", path.display());
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, path, flags, Mode::empty()).with_context(finding)?;
-        let path =
-            fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).with_context(finding)?;
+        let path = fs::read_link(by_descriptor(&folder)).with_context(finding)?;
         let device = meta::identity(&meta::stat(&folder).with_context(finding)?).0;
         let mounts = fs::read("/proc/self/mountinfo").with_context(finding)?;
         let mount = mount_of(&folder).with_context(finding)?;

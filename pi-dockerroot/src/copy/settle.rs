@@ -3,12 +3,13 @@
 use super::meta::{self, Extra, Place};
 use super::sys;
 use anyhow::{Context, Result};
+use cluster::root::by_descriptor;
 use rustix::fs::{
     self, AtFlags, FileType, Gid, IFlags, Mode, OFlags, Statx, Uid, chownat, fchmod, fchown,
     futimens, openat, utimensat,
 };
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Flags that keep a file from being changed.
 pub(super) const LOCKED: u32 = IFlags::IMMUTABLE.bits() | IFlags::APPEND.bits();
@@ -181,5 +182,5 @@ fn chmod_named(folder: BorrowedFd<'_>, name: &CStr, mode: Mode) -> rustix::io::R
     if meta::kind(&meta::stat(file.as_fd())?) == FileType::Symlink {
         return Ok(());
     }
-    fs::chmod(format!("/proc/self/fd/{}", file.as_raw_fd()), mode)
+    fs::chmod(by_descriptor(&file), mode)
 }

@@ -35,15 +35,7 @@ impl Local<'_> {
         if seen.running.is_none() {
             return Err(judge::not_running(&self.request));
         }
-        if !record.switch.is_at(self.root, &record.old, &record.new)? {
-            let message = format!("the engine is not configured for {} any more", record.new);
-            return Err(refuse(
-                "engine-root-ambiguous",
-                &self.name,
-                &message,
-                "look what changed it; pi-dockerroot --check",
-            ));
-        }
+        self.still_switched(&record)?;
         let mut findings = Vec::new();
         let old = self.old_tree(&record)?;
         let kept = guard::is_retired(old.folder())? && !record.overwritten;
@@ -77,6 +69,20 @@ impl Local<'_> {
             total: Total::default(),
             live,
         })
+    }
+
+    /// Refuses where the engine is configured for another root than the move's.
+    fn still_switched(&self, record: &Record) -> Result<()> {
+        if record.switch.is_at(self.root, &record.old, &record.new)? {
+            return Ok(());
+        }
+        let message = format!("the engine is not configured for {} any more", record.new);
+        Err(refuse(
+            "engine-root-ambiguous",
+            &self.name,
+            &message,
+            "look what changed it; pi-dockerroot --check",
+        ))
     }
 
     pub(super) fn old_tree(&self, record: &Record) -> Result<Tree> {

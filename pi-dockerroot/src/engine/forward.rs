@@ -39,10 +39,7 @@ impl Local<'_> {
         let old = judge::old_root(&self.request, &seen)?;
         let target = target::look(self.root, &new)?;
         if self.is_there(&old, &new, record.as_ref()) {
-            let mut node = Node::new(&self.request);
-            (node.ok, node.pending) = (true, Some(false));
-            (node.from, node.to) = (Some(new.clone()), Some(new));
-            return Ok(Err(Box::new((node, Vec::new()))));
+            return Ok(Err(Box::new(self.nothing_to_do(new))));
         }
         let mut findings = judge::target(self.root, &self.request, &new, &target)?;
         findings.extend(judge::engine(
@@ -61,16 +58,7 @@ impl Local<'_> {
             .as_ref()
             .is_some_and(|record| record.new == new && record.old == old);
         let put_away = ours && guard::is_put_away(Tree::open(Path::new(&new), false)?.folder())?;
-        let record = Record {
-            engine: self.request.engine,
-            old: old.clone(),
-            new,
-            switch: seen.switch.clone(),
-            before: read_switch(self.root, &seen.switch)?,
-            stage: Stage::Begun,
-            overwritten: false,
-            inventory: None,
-        };
+        let record = self.begun(&seen, &old, new)?;
         let mut state = self.state(&seen, &record, Direction::Forward, service)?;
         (state.mount_point, state.put_away) = (target.mount.is_some(), put_away);
         let total = self.sizes(&seen, &target, ours, put_away, &mut node, &mut findings)?;
@@ -84,6 +72,28 @@ impl Local<'_> {
             total,
             live,
         })))
+    }
+
+    /// The answer where the root is there already.
+    fn nothing_to_do(&self, root: String) -> Outcome {
+        let mut node = Node::new(&self.request);
+        (node.ok, node.pending) = (true, Some(false));
+        (node.from, node.to) = (Some(root.clone()), Some(root));
+        (node, Vec::new())
+    }
+
+    /// What is remembered of a move that begins.
+    fn begun(&self, seen: &Seen, old: &str, new: String) -> Result<Record> {
+        Ok(Record {
+            engine: self.request.engine,
+            old: old.to_owned(),
+            new,
+            switch: seen.switch.clone(),
+            before: read_switch(self.root, &seen.switch)?,
+            stage: Stage::Begun,
+            overwritten: false,
+            inventory: None,
+        })
     }
 
     /// Whether the new root is the one in use.

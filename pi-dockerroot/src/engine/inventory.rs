@@ -2,13 +2,18 @@
 
 use super::http::Api;
 use super::process::{self, Process};
-use anyhow::{Context, Result};
-use cluster::command::Command;
+use anyhow::Result;
 use cluster::root::Root;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::{Duration, Instant};
+
+mod containerd;
+mod docker;
+
+pub use containerd::ctr_words;
+use containerd::{containerd, ctr};
+use docker::docker;
 
 /// How long containers that start by themselves are waited for before they are started.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -68,54 +73,6 @@ pub struct Info {
 pub struct Swarm {
     /// `inactive` where there is none.
     pub local_node_state: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Listed {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inspected {
-    id: String,
-    name: String,
-    state: State,
-    host_config: HostConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct State {
-    running: bool,
-    pid: i32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HostConfig {
-    #[serde(default)]
-    auto_remove: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Image {
-    id: String,
-    repo_tags: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Volumes {
-    volumes: Option<Vec<Volume>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Volume {
-    name: String,
 }
 
 impl Live {
@@ -209,43 +166,6 @@ impl Inventory {
     }
 }
 
-fn docker(api: &Api, root: &Root) -> Result<Inventory> {
-    let mut inventory = Inventory::default();
-    let listed: Vec<Listed> = api.get("/containers/json?all=1")?;
-    for Listed { id } in listed {
-        // One that ended with --rm in between is gone.
-        let Ok(found) = api.get::<Inspected>(&format!("/containers/{id}/json")) else {
-            continue;
-        };
-        let container = Container {
-            name: found.name.trim_start_matches('/').to_owned(),
-            runs: found.state.running,
-            vanishes: found.host_config.auto_remove,
-            processes: with_shim(root, found.state.pid),
-        };
-        inventory.containers.insert(found.id, container);
-    }
-    let images: Vec<Image> = api.get("/images/json?all=1")?;
-    inventory.images = images
-        .into_iter()
-        .map(|image| {
-            let mut names = image.repo_tags.unwrap_or_default();
-            names.sort();
-            format!("{} {}", image.id, names.join(" "))
-                .trim_end()
-                .to_owned()
-        })
-        .collect();
-    let volumes: Volumes = api.get("/volumes")?;
-    inventory.volumes = volumes
-        .volumes
-        .unwrap_or_default()
-        .into_iter()
-        .map(|volume| volume.name)
-        .collect();
-    Ok(inventory)
-}
-
 /// A container's first process and its shim.
 fn with_shim(root: &Root, id: i32) -> Vec<Process> {
     let Some(first) = process::look(root, id) else {
@@ -256,69 +176,6 @@ fn with_shim(root: &Root, id: i32) -> Vec<Process> {
     std::iter::once(first.process)
         .chain(shim.map(|shim| shim.process))
         .collect()
-}
-
-fn ctr(words: &[String], more: &[&str]) -> Result<String> {
-    let (program, first) = words.split_first().context("running ctr: no words")?;
-    let out = Command::new(program).args(first).args(more).run()?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-fn containerd(words: &[String], root: &Root) -> Result<Inventory> {
-    let mut inventory = Inventory::default();
-    for space in ctr(words, &["namespaces", "ls", "-q"])?.lines() {
-        let ask = |more: &[&str]| ctr(words, &[&["-n", space][..], more].concat());
-        let tasks = ask(&["tasks", "ls"])?;
-        let task = |id: &str| {
-            tasks.lines().skip(1).find_map(|line| {
-                let fields: Vec<&str> = line.split_whitespace().collect();
-                (fields.first() == Some(&id)).then(|| {
-                    (
-                        fields.get(1).and_then(|pid| pid.parse().ok()),
-                        fields.get(2) == Some(&"RUNNING"),
-                    )
-                })
-            })
-        };
-        for id in ask(&["containers", "ls", "-q"])?.lines() {
-            let (pid, runs) = task(id).unwrap_or((None, false));
-            let container = Container {
-                name: id.to_owned(),
-                runs,
-                vanishes: false,
-                processes: pid.map(|pid| with_shim(root, pid)).unwrap_or_default(),
-            };
-            inventory
-                .containers
-                .insert(format!("{space}/{id}"), container);
-        }
-        // Name, type and digest of each image; the rest of the line is for people.
-        for line in ask(&["images", "ls"])?.lines().skip(1) {
-            let fields: Vec<&str> = line.split_whitespace().take(3).collect();
-            inventory
-                .images
-                .insert(format!("{space}/{}", fields.join(" ")));
-        }
-        for line in ask(&["snapshots", "ls"])?.lines().skip(1) {
-            if let Some(key) = line.split_whitespace().next() {
-                inventory.volumes.insert(format!("{space}/{key}"));
-            }
-        }
-    }
-    Ok(inventory)
-}
-
-/// The words to ask a containerd with.
-pub fn ctr_words(k3s: bool, socket: &str) -> Vec<String> {
-    let k3s_program = ["/usr/local/bin/k3s", "/usr/bin/k3s"]
-        .iter()
-        .find(|path| Path::new(path).exists());
-    let mut words = match k3s_program.filter(|_| k3s) {
-        Some(program) => vec![(*program).to_owned(), "ctr".to_owned()],
-        None => vec!["ctr".to_owned()],
-    };
-    words.extend(["--address".to_owned(), socket.to_owned()]);
-    words
 }
 
 #[cfg(test)]

@@ -143,34 +143,7 @@ impl Acting<'_> {
             self.ended()?;
         }
         if self.is_switched()? {
-            if self.runs()? {
-                let after = self
-                    .live
-                    .as_ref()
-                    .and_then(|live| live.inventory(self.root).ok())
-                    .unwrap_or_default();
-                // What does not stop is seen right after.
-                let _ = run(&stop);
-                leftover::release(self.root, Path::new(self.state.target()), &after)?;
-                if self.runs()? {
-                    bail!("the engine goes on");
-                }
-            }
-            if self.state.switch == Switch::Bind {
-                leftover::release(self.root, Path::new(&self.state.old), &Inventory::default())?;
-            }
-            let (old, new) = (&self.state.old, &self.state.new);
-            match self.state.direction {
-                Direction::Forward => {
-                    self.state
-                        .switch
-                        .unset(self.root, old, new, self.record.before.as_deref())?;
-                }
-                Direction::Back | Direction::BackWithout => {
-                    self.state.switch.set(self.root, old, new)?
-                }
-            }
-            self.order_back()?;
+            self.switch_back(&stop)?;
         }
         guard::restore(self.source()?.folder())?;
         if self.state.direction != Direction::Forward && self.state.put_away {
@@ -197,6 +170,38 @@ impl Acting<'_> {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(true)
+    }
+
+    /// Ends an engine on the root that it was moved to, and configures the one that it had.
+    fn switch_back(&self, stop: &[String]) -> Result<()> {
+        if self.runs()? {
+            let after = self
+                .live
+                .as_ref()
+                .and_then(|live| live.inventory(self.root).ok())
+                .unwrap_or_default();
+            // What does not stop is seen right after.
+            let _ = run(stop);
+            leftover::release(self.root, Path::new(self.state.target()), &after)?;
+            if self.runs()? {
+                bail!("the engine goes on");
+            }
+        }
+        if self.state.switch == Switch::Bind {
+            leftover::release(self.root, Path::new(&self.state.old), &Inventory::default())?;
+        }
+        let (old, new) = (&self.state.old, &self.state.new);
+        match self.state.direction {
+            Direction::Forward => {
+                self.state
+                    .switch
+                    .unset(self.root, old, new, self.record.before.as_deref())?;
+            }
+            Direction::Back | Direction::BackWithout => {
+                self.state.switch.set(self.root, old, new)?
+            }
+        }
+        self.order_back()
     }
 
     /// systemd waits for the root that is in use again, and for no other.

@@ -1,23 +1,21 @@
 //! The GUID partition table (UEFI specification 2.10, chapter 5): a header of 92 bytes in sector 1, an array of entries, and a copy
 //! of both at the disk's end, each with its CRC-32.
 
-use super::{Damage, Entry, Role, Scheme, Table, le32, le64};
+use super::{Damage, Entry, Role, Scheme, Table, le64};
 use crate::source::Source;
 use std::io;
 
+mod header;
+mod write;
+
+pub use header::has_signature;
+use header::{Header, header, header_crc, place};
+pub use write::{Write, add, left_behind, new_entry};
+
 /// The type of the entry in the protective MBR.
 pub const PROTECTIVE: u8 = 0xee;
-/// The header's size as every program writes it.
-const HEADER: usize = 92;
 /// An entry's size as every program writes it; the specification allows 128 × 2ⁿ.
 const ENTRY: usize = 128;
-/// The largest array that is read. Every program makes 128 entries (16 KiB); more than this is a claim, not a table.
-const MOST_ARRAY: u64 = 128 << 10;
-/// "Linux filesystem data" in the order of a table's bytes: 0FC63DAF-8483-4772-8E79-3D69D8477DE4.
-const LINUX: [u8; 16] = [
-    0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4,
-];
-
 /// What of a GPT a new entry is written beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
@@ -39,82 +37,6 @@ pub struct Raw {
     pub last_array: Vec<u8>,
     /// The protective entry's place in the MBR, and its bytes.
     pub protective: (usize, [u8; 16]),
-}
-
-/// A header's fields, after its checksum was found right.
-struct Header {
-    own_lba: u64,
-    other_lba: u64,
-    first_usable: u64,
-    last_usable: u64,
-    guid: [u8; 16],
-    entries_lba: u64,
-    entries: u64,
-    entries_crc: u32,
-}
-
-impl Header {
-    fn array_bytes(&self) -> u64 {
-        self.entries * ENTRY as u64
-    }
-}
-
-/// Whether a sector begins as a header does.
-pub fn has_signature(sector: &[u8]) -> bool {
-    sector.starts_with(b"EFI PART")
-}
-
-fn header(sector: &[u8], which: &str) -> Result<Header, Damage> {
-    let bad = |why: String| {
-        Damage::table(
-            format!("the GPT's {which} header {why}"),
-            "look at it with `sgdisk -v` and `gdisk`; nothing here is mended unasked",
-        )
-    };
-    if !has_signature(sector) {
-        return Err(bad("is not there".to_owned()));
-    }
-    if le32(sector, 12) as usize != HEADER || le32(sector, 8) != 0x0001_0000 {
-        return Err(bad(format!(
-            "has revision {:#x} and {} bytes; known are revision 0x10000 and {HEADER} bytes",
-            le32(sector, 8),
-            le32(sector, 12)
-        )));
-    }
-    let (stated, found) = (le32(sector, 16), header_crc(sector));
-    if stated != found {
-        return Err(bad(format!(
-            "has the CRC {stated:08x}, and its bytes have {found:08x}"
-        )));
-    }
-    let mut guid = [0; 16];
-    guid.copy_from_slice(&sector[56..72]);
-    let header = Header {
-        own_lba: le64(sector, 24),
-        other_lba: le64(sector, 32),
-        first_usable: le64(sector, 40),
-        last_usable: le64(sector, 48),
-        guid,
-        entries_lba: le64(sector, 72),
-        entries: u64::from(le32(sector, 80)),
-        entries_crc: le32(sector, 88),
-    };
-    if le32(sector, 84) as usize != ENTRY {
-        return Err(bad(format!(
-            "says that entries have {} bytes; {ENTRY} is what is known",
-            le32(sector, 84)
-        )));
-    }
-    if header.array_bytes() > MOST_ARRAY {
-        return Err(bad(format!("claims {} entries", header.entries)));
-    }
-    Ok(header)
-}
-
-fn header_crc(sector: &[u8]) -> u32 {
-    let mut bytes = sector[..HEADER].to_vec();
-    bytes[16..20].fill(0);
-    crc32fast::hash(&bytes)
 }
 
 /// Reads and compares both copies.
@@ -174,11 +96,7 @@ fn read_copies(
     let backup = header(&backup_sector, "backup")?;
     place(&backup, primary.other_lba, sectors, sector_bytes, "backup")?;
     let backup_entries = array(source, &backup, sector_bytes, "backup")?;
-    if (primary.guid, primary.first_usable, primary.last_usable)
-        != (backup.guid, backup.first_usable, backup.last_usable)
-        || backup.other_lba != 1
-        || backup_entries != entries
-    {
+    if !primary.is_copied_by(&backup) || backup_entries != entries {
         return Err(Damage::table(
             "the GPT's two copies differ",
             "look at it with `sgdisk -v` and `gdisk`, and choose one; nothing here is mended unasked",
@@ -225,36 +143,6 @@ fn protective(slots: &[[u8; 16]; 4]) -> Result<(usize, [u8; 16]), Damage> {
             fix: "decide for one table with `gdisk`; nothing here is mended unasked".to_owned(),
         }),
     }
-}
-
-/// Whether a header and what it names lie where they can.
-fn place(
-    header: &Header,
-    own_lba: u64,
-    sectors: u64,
-    sector_bytes: u64,
-    which: &str,
-) -> Result<(), Damage> {
-    let array_sectors = header.array_bytes().div_ceil(sector_bytes);
-    let array_end = header.entries_lba.checked_add(array_sectors);
-    let usable = header.first_usable <= header.last_usable.saturating_add(1);
-    let outside = |from: u64, to: u64| to <= header.first_usable || from > header.last_usable;
-    let right = header.own_lba == own_lba
-        && header.last_usable < sectors
-        && usable
-        && header.entries_lba >= 2
-        && array_end.is_some_and(|end| end <= sectors && outside(header.entries_lba, end))
-        && outside(own_lba, own_lba + 1);
-    if right {
-        return Ok(());
-    }
-    Err(Damage::table(
-        format!(
-            "the GPT's {which} header names places that cannot be: own sector {}, entries from {}, usable {} to {}, of {sectors}",
-            header.own_lba, header.entries_lba, header.first_usable, header.last_usable
-        ),
-        "look at it with `sgdisk -v`; nothing here is mended unasked",
-    ))
 }
 
 fn array(
@@ -318,35 +206,19 @@ fn partitions(header: &Header, entries: &[u8]) -> Result<Vec<Entry>, Damage> {
     Ok(partitions)
 }
 
-/// A GUID as text: its first three fields are little-endian in a table.
+/// Where a table keeps the bytes of a GUID's text: its first three fields are little-endian.
+const GUID_ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// A GUID of a table as text.
 pub fn guid_text(bytes: &[u8]) -> String {
-    let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
     let mut text = String::with_capacity(36);
-    for (index, place) in order.into_iter().enumerate() {
+    for (index, place) in GUID_ORDER.into_iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
             text.push('-');
         }
         text.push_str(&format!("{:02X}", bytes[place]));
     }
     text
-}
-
-/// The bytes of a new entry. `uuid` is in the order of its text.
-pub fn new_entry(start: u64, sectors: u64, uuid: [u8; 16], name: &str) -> [u8; ENTRY] {
-    let mut entry = [0; ENTRY];
-    entry[..16].copy_from_slice(&LINUX);
-    for (index, place) in [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
-        .into_iter()
-        .enumerate()
-    {
-        entry[16 + index] = uuid[place];
-    }
-    entry[32..40].copy_from_slice(&start.to_le_bytes());
-    entry[40..48].copy_from_slice(&(start + sectors - 1).to_le_bytes());
-    for (pair, unit) in entry[56..128].chunks_exact_mut(2).zip(name.encode_utf16()) {
-        pair.copy_from_slice(&unit.to_le_bytes());
-    }
-    entry
 }
 
 /// How many entries the table has room for.
@@ -365,110 +237,4 @@ pub fn last_usable(raw: &Raw, sector_bytes: u64, sectors: u64) -> u64 {
 /// The first usable sector.
 pub fn first_usable(raw: &Raw) -> u64 {
     le64(&raw.header, 40)
-}
-
-/// A backup that stands before the disk's end, offset and bytes: a new partition takes its place, so whoever wants the old
-/// table back needs it.
-pub fn left_behind(raw: &Raw, sector_bytes: u64, sectors: u64) -> Vec<(u64, Vec<u8>)> {
-    if raw.backup_lba == sectors - 1 {
-        return Vec::new();
-    }
-    vec![
-        (raw.backup_lba * sector_bytes, raw.backup_header.clone()),
-        (raw.backup_entries_lba * sector_bytes, raw.entries.clone()),
-    ]
-}
-
-/// One write: what it is for, its offset, what stands there, what shall.
-pub type Write = (&'static str, u64, Vec<u8>, Vec<u8>);
-
-/// The writes that add entries, by their number. The backup comes first, so that at every instant one of the two copies
-/// is whole: the old one, or the new one at the disk's end.
-pub fn add(raw: &Raw, sector_bytes: u64, sectors: u64, new: &[(u32, [u8; ENTRY])]) -> Vec<Write> {
-    let mut entries = raw.entries.clone();
-    for (number, entry) in new {
-        let place = (*number as usize - 1) * ENTRY;
-        entries[place..place + ENTRY].copy_from_slice(entry);
-    }
-    let moved = raw.backup_lba != sectors - 1;
-    let end = sectors - 1;
-    let array_sectors = (entries.len() as u64).div_ceil(sector_bytes);
-    let (backup_array, old_array) = if moved {
-        (end - array_sectors, &raw.last_array)
-    } else {
-        (raw.backup_entries_lba, &raw.entries)
-    };
-    let last = last_usable(raw, sector_bytes, sectors);
-    let crc = crc32fast::hash(&entries);
-    let primary = new_header(&raw.header, 1, end, last, raw.entries_lba, crc);
-    let backup = new_header(&raw.header, end, 1, last, backup_array, crc);
-    let slot = protective_slot(raw.protective.1, sectors);
-    let mbr = (super::mbr::ENTRIES + raw.protective.0 * super::mbr::ENTRY) as u64;
-    let writes = [
-        (
-            "backup-entries",
-            backup_array * sector_bytes,
-            old_array.clone(),
-            entries.clone(),
-        ),
-        (
-            "backup-header",
-            end * sector_bytes,
-            raw.last_sector.clone(),
-            backup,
-        ),
-        (
-            "primary-entries",
-            raw.entries_lba * sector_bytes,
-            raw.entries.clone(),
-            entries,
-        ),
-        ("primary-header", sector_bytes, raw.header.clone(), primary),
-        (
-            "protective-mbr",
-            mbr,
-            raw.protective.1.to_vec(),
-            slot.to_vec(),
-        ),
-    ];
-    writes.into_iter().filter_map(trim).collect()
-}
-
-/// Only what differs is written.
-fn trim((id, offset, before, after): Write) -> Option<Write> {
-    let differs = |index: &usize| before[*index] != after[*index];
-    let first = (0..after.len()).find(differs)?;
-    let last = (0..after.len()).rfind(differs)?;
-    Some((
-        id,
-        offset + first as u64,
-        before[first..=last].to_vec(),
-        after[first..=last].to_vec(),
-    ))
-}
-
-/// A header with other places and checksums; every other byte is the present header's.
-fn new_header(old: &[u8], own: u64, other: u64, last: u64, entries: u64, crc: u32) -> Vec<u8> {
-    let mut header = old.to_vec();
-    header[24..32].copy_from_slice(&own.to_le_bytes());
-    header[32..40].copy_from_slice(&other.to_le_bytes());
-    header[48..56].copy_from_slice(&last.to_le_bytes());
-    header[72..80].copy_from_slice(&entries.to_le_bytes());
-    header[88..92].copy_from_slice(&crc.to_le_bytes());
-    let crc = header_crc(&header);
-    header[16..20].copy_from_slice(&crc.to_le_bytes());
-    header
-}
-
-/// The protective entry covers the disk, as far as 32 bits count. One that was made for a smaller disk grows with it; one that
-/// covers more than its disk is some program's habit and stays.
-fn protective_slot(old: [u8; 16], sectors: u64) -> [u8; 16] {
-    let covers = u64::from(le32(&old, 8)) + u64::from(le32(&old, 12));
-    if covers >= sectors {
-        return old;
-    }
-    let size = u32::try_from(sectors - 1).unwrap_or(u32::MAX);
-    let mut slot = old;
-    slot[12..16].copy_from_slice(&size.to_le_bytes());
-    slot
 }

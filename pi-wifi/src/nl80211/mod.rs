@@ -5,70 +5,19 @@
 //! `PS_STATE`.
 
 pub mod message;
+mod number;
 pub mod socket;
 
 use anyhow::Context;
 use message::{Attributes, Message};
 use nix::sys::socket::SockProtocol;
+use number::{
+    ASSOCIATED, BSS_ELEMENTS, BSS_STATUS, CONTROL, ELEMENT_SSID, FAMILY_ID, FAMILY_NAME,
+    FEATURE_SAE, GET_FAMILY, GROUP_ID, GROUP_NAME, GROUPS, SAE_OFFLOAD, STATION, STATION_SIGNAL,
+    attribute, command,
+};
 use socket::{NOTHING, Socket, errno};
 use std::collections::BTreeMap;
-
-/// The family that knows the others (`GENL_ID_CTRL`).
-const CONTROL: u16 = 16;
-const GET_FAMILY: u8 = 3;
-const FAMILY_ID: u16 = 1;
-const FAMILY_NAME: u16 = 2;
-const GROUPS: u16 = 7;
-const GROUP_NAME: u16 = 1;
-const GROUP_ID: u16 = 2;
-
-/// Commands.
-mod command {
-    pub const GET_WIPHY: u8 = 1;
-    pub const GET_INTERFACE: u8 = 5;
-    pub const GET_STATION: u8 = 17;
-    pub const REQUEST_REGULATORY: u8 = 27;
-    pub const GET_REGULATORY: u8 = 31;
-    pub const GET_SCAN: u8 = 32;
-    pub const SET_POWER_SAVE: u8 = 61;
-    pub const GET_POWER_SAVE: u8 = 62;
-}
-
-/// Attributes.
-mod attribute {
-    pub const WIPHY: u16 = 1;
-    pub const INTERFACE: u16 = 3;
-    pub const NAME: u16 = 4;
-    pub const TYPE: u16 = 5;
-    pub const ADDRESS: u16 = 6;
-    pub const STATION: u16 = 21;
-    pub const COUNTRY: u16 = 33;
-    pub const FREQUENCY: u16 = 38;
-    pub const BSS: u16 = 47;
-    pub const SSID: u16 = 52;
-    pub const POWER_SAVE: u16 = 93;
-    pub const FEATURES: u16 = 143;
-    pub const SPLIT: u16 = 174;
-    pub const SELF_MANAGED: u16 = 216;
-    pub const MORE_FEATURES: u16 = 217;
-}
-
-/// `NL80211_BSS_INFORMATION_ELEMENTS`.
-const BSS_ELEMENTS: u16 = 6;
-/// `NL80211_BSS_STATUS`, there only for the access point that an interface is in.
-const BSS_STATUS: u16 = 9;
-/// `NL80211_BSS_STATUS_ASSOCIATED`.
-const ASSOCIATED: u32 = 1;
-/// The element that holds the SSID (IEEE 802.11, 9.4.2.2).
-const ELEMENT_SSID: u8 = 0;
-/// `NL80211_STA_INFO_SIGNAL`, dBm.
-const STATION_SIGNAL: u16 = 7;
-/// `NL80211_FEATURE_SAE`: the program does SAE, the driver passes its frames.
-const FEATURE_SAE: u32 = 1 << 5;
-/// `NL80211_EXT_FEATURE_SAE_OFFLOAD`: the firmware does SAE.
-const SAE_OFFLOAD: usize = 38;
-/// `NL80211_IFTYPE_STATION`.
-const STATION: u32 = 2;
 
 /// A wireless interface.
 #[derive(Debug, Clone, PartialEq, Eq)]

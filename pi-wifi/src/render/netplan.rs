@@ -55,66 +55,80 @@ fn priorities(site: Site<'_>) -> Option<Finding> {
 
 /// What netplan cannot carry to wpa_supplicant unchanged, in one of the versions that the node may have.
 fn refusals(site: Site<'_>, network: &Network, range: NetplanRange) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let other = "use -f systemd, which takes any";
-    let mut refuse = |what: String, fix: &str| {
-        findings.push(cannot(site, Some(network), &what, fix));
-    };
+    let mut found = of_the_name(network, range);
+    if !network.is_open() {
+        found.extend(of_the_key(network, range));
+    }
+    found
+        .iter()
+        .map(|(what, fix)| cannot(site, Some(network), what, fix))
+        .collect()
+}
+
+/// What is refused, and what to do.
+type Refused = (String, &'static str);
+
+const OTHER_STACK: &str = "use -f systemd, which takes any";
+const NAME_THE_VERSION: &str = "name the version with --netplan-version (dpkg-query -W netplan.io)";
+
+fn of_the_name(network: &Network, range: NetplanRange) -> Vec<Refused> {
+    let mut refused = Vec::new();
     match network.ssid.text() {
-        None => refuse(
+        None => refused.push((
             "netplan's SSID is text without control characters".to_owned(),
-            other,
-        ),
-        Some(text) if quote_before_hash(text) => refuse(
+            OTHER_STACK,
+        )),
+        Some(text) if quote_before_hash(text) => refused.push((
             "netplan writes the SSID between quotes, and wpa_supplicant ends a line at a # behind an inner quote".to_owned(),
-            other,
-        ),
-        Some(text) if text.contains(['\\', '"']) && range.some_since(ESCAPES) => refuse(
+            OTHER_STACK,
+        )),
+        Some(text) if text.contains(['\\', '"']) && range.some_since(ESCAPES) => refused.push((
             format!("from {ESCAPES} on netplan has backslashes and quotes in an SSID read as escapes, and this may be {range}"),
-            other,
-        ),
+            OTHER_STACK,
+        )),
         Some(_) => {}
     }
-    let version = "name the version with --netplan-version (dpkg-query -W netplan.io)";
     if network.request.hidden && !range.all_since(HIDDEN) {
-        refuse(
+        refused.push((
             format!("`hidden` needs netplan {HIDDEN}, and this may be {range}"),
-            version,
-        );
+            NAME_THE_VERSION,
+        ));
     }
-    if network.is_open() {
-        return findings;
-    }
-    let (security, phrase) = (network.request.security, network.key.phrase());
-    let needed = match security {
+    refused
+}
+
+fn of_the_key(network: &Network, range: NetplanRange) -> Vec<Refused> {
+    let mut refused = Vec::new();
+    let needed = match network.request.security {
         Security::Wpa2 => None,
         Security::Wpa3 => Some(SAE),
         Security::Mixed => Some(MIXED),
     };
     if let Some(needed) = needed.filter(|needed| !range.all_since(*needed)) {
-        refuse(
+        refused.push((
             format!("SAE needs netplan {needed} here, and this may be {range}"),
-            version,
-        );
+            NAME_THE_VERSION,
+        ));
     }
     let derived = matches!(network.request.key, crate::request::Source::PskHexFile(_));
     if derived && range.some_since(MIXED) {
-        refuse(
+        refused.push((
             format!(
                 "from {MIXED} on netplan offers SAE beside a derived key, which then never connects where the access point has WPA3, and this may be {range}"
             ),
             "name a file with the passphrase, or the version with --netplan-version",
-        );
+        ));
     }
     let quoted = form(network, range) == Form::PhraseYaml;
+    let phrase = network.key.phrase();
     let phrase = phrase.and_then(|phrase| std::str::from_utf8(phrase).ok());
     if quoted && phrase.is_some_and(quote_before_hash) {
-        refuse(
+        refused.push((
             "netplan writes the passphrase between quotes, and wpa_supplicant ends a line at a # behind an inner quote".to_owned(),
-            other,
-        );
+            OTHER_STACK,
+        ));
     }
-    findings
+    refused
 }
 
 /// wpa_supplicant takes quotes in pairs when it looks for a comment (config_file.c), and netplan adds one around.

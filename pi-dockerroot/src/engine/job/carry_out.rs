@@ -1,0 +1,150 @@
+//! A plan that is made: shown, or carried out.
+
+use super::{Local, Outcome, Ready};
+use crate::engine::act::{Acting, Report};
+use crate::engine::answer::{Done, Node};
+use crate::engine::plan::{self, State};
+use anyhow::{Context, Result};
+use cluster::finding::{self, Finding};
+use cluster::plan::Plan;
+use cluster::run::{self, Journal, Refusal};
+use serde_json::{Value, json};
+
+impl Local<'_> {
+    /// Shows the plan, or does it.
+    pub(in crate::engine) fn carry_out(
+        &self,
+        journal: Option<Journal>,
+        ready: Ready,
+        resumed: bool,
+    ) -> Result<Outcome> {
+        let Ready {
+            state,
+            record,
+            node,
+            mut findings,
+            total,
+            live,
+        } = ready;
+        let request = serde_json::to_value(&self.request).context("describing the request")?;
+        let plan = plan::plan(request, &state);
+        let mut node = node.with_plan(&state, &plan);
+        node.ok = finding::ok(&findings);
+        if let Some(given) = &self.given {
+            same(&self.name, &node, given)?;
+        }
+        let Some(journal) = journal.filter(|_| finding::ok(&findings)) else {
+            return Ok((node, findings));
+        };
+        let mut acting = Acting::new(
+            (self.root, &self.request),
+            &state,
+            record,
+            self.show,
+            total,
+            live,
+        );
+        if let Some(left) = journal.unfinished() {
+            acting = acting.resumed(left)?;
+        }
+        let applied = match run::apply_in_turn(journal, &plan, &mut acting) {
+            Ok(applied) => applied,
+            Err(error) => return Err(self.failed(error, &mut acting, &state)),
+        };
+        findings.retain(|finding| finding.id != "engine-unfinished");
+        if resumed || applied.continued {
+            let message = format!(
+                "what an earlier run had begun was ended: {}",
+                applied.did.join(", ")
+            );
+            findings.push(Finding::info(
+                "engine-continued",
+                self.name.clone(),
+                message,
+            ));
+        }
+        findings.append(&mut acting.report.findings);
+        node.pending = Some(false);
+        node.changed = !applied.did.is_empty();
+        node.result = Some(done(&acting.report, applied.did));
+        Ok((node, findings))
+    }
+
+    /// Whatever failed: the engine on the root that it had, where the move was not complete yet.
+    fn failed(
+        &self,
+        error: anyhow::Error,
+        acting: &mut Acting<'_>,
+        state: &State,
+    ) -> anyhow::Error {
+        let another_plan = error
+            .downcast_ref::<Refusal>()
+            .is_some_and(|refusal| refusal.0.id == "journal-other-plan");
+        if another_plan {
+            return error;
+        }
+        let moving = format!(
+            "moving the root of {} from {} to {}",
+            state.engine.as_str(),
+            state.source(),
+            state.target()
+        );
+        if acting.is_compared() || acting.is_late() {
+            return error.context(format!(
+                "{moving} (the engine runs on {}; run this again to end it)",
+                state.target()
+            ));
+        }
+        let back = acting
+            .fall_back()
+            .and_then(|()| Journal::open(&self.journal(), "pi-dockerroot")?.close());
+        match back {
+            Ok(()) if error.is::<Refusal>() => error,
+            Ok(()) => error.context(format!("{moving} (the engine is on {}, as before)", state.source())),
+            Err(second) => error.context(format!(
+                "{moving} (and starting the engine on {} again failed: {second:#}; `pi-dockerroot --rollback --apply` tries again)",
+                state.source()
+            )),
+        }
+    }
+}
+
+fn done(report: &Report, steps: Vec<String>) -> Done {
+    Done {
+        copied_bytes: report.copied_bytes,
+        copied_files: report.copied_files,
+        downtime_s: report.downtime_s,
+        verified: report.verified_names > 0,
+        verified_names: report.verified_names,
+        verified_bytes: report.verified_bytes,
+        rewritten_paths: report.rewritten,
+        steps,
+    }
+}
+
+/// What was reviewed is what happens.
+fn same(name: &str, node: &Node, given: &Value) -> Result<()> {
+    if given["plan_sha256"].is_null() {
+        return Ok(());
+    }
+    let own = serde_json::to_value(node).context("describing the plan")?;
+    let mut differences = Vec::new();
+    for key in ["request", "state", "state_sha256", "steps", "plan_sha256"] {
+        differences.extend(
+            Plan::differences(&own[key], &given[key])
+                .into_iter()
+                .map(|difference| format!(".{key}{difference}")),
+        );
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the plan in the document is not the plan for this machine: {}",
+        differences[0]
+    );
+    let finding = Finding::error("engine-plan-differs", name, message)
+        .fix("plan again, look at the new plan, and apply that")
+        .evidence(json!({ "differences": differences }));
+    Err(Refusal(finding).into())
+}
