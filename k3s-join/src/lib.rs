@@ -34,7 +34,8 @@ use answer::Answer;
 use anyhow::Context;
 use ca::CaAnswer;
 use cli::Cli;
-use cluster::edge::{Form, Input, Tool, Usage};
+use cluster::edge::node::unknown;
+use cluster::edge::{Form, Input, Tool};
 use cluster::finding::{Finding, Severity};
 use cluster::name::Label;
 use plan::Shared;
@@ -162,15 +163,10 @@ fn make_ca(
 
 /// How a node leaves. What speaks against the cluster as a whole speaks against that too.
 fn remove(request: &Request, node: &Label) -> anyhow::Result<(Answer, Vec<Finding>)> {
-    let known: Vec<&str> = request
-        .nodes()
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect();
-    let Some(at) = known.iter().position(|name| *name == node.as_str()) else {
-        let hint = cluster::invalid::suggestion(node.as_str(), known);
-        let problem = format!("the document has no node {:?}{hint}", node.as_str());
-        return Err(Usage::new(problem)).context("reading the arguments");
+    let nodes = request.nodes();
+    let Some(at) = nodes.iter().position(|known| known.name == *node) else {
+        let known = nodes.iter().map(|node| node.name.as_str());
+        return Err(unknown(node, "--remove", known)).context("reading the arguments");
     };
     let (mut answer, mut findings) = plan::plan(request);
     findings.retain(|finding| finding.severity == Severity::Error);

@@ -1,7 +1,7 @@
 //! Which node a run is about, and what is wished of it.
 
 use crate::answer::{Answer, Entry};
-use crate::cli::Arguments;
+use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
 use crate::engine::request::Request;
@@ -45,7 +45,7 @@ struct PartitionedPart {
 }
 
 /// Plans for every node that is asked for, or acts on this one.
-pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = arguments.node.root()?;
     let reading = "reading the document";
     let earlier: Earlier = input
@@ -117,7 +117,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
 
 /// Whoever acts has to be on the machine that is meant.
 fn right_machine(
-    arguments: &Arguments,
+    arguments: &Cli,
     nodes: &[Node],
     chosen: Option<&Node>,
     host: &str,
@@ -144,7 +144,7 @@ fn right_machine(
 
 /// What is wished of one node.
 struct Wish<'a> {
-    arguments: &'a Arguments,
+    arguments: &'a Cli,
     node: Option<&'a Node>,
     partitioned: Option<&'a PartitionedNode>,
     name: &'a str,

@@ -109,7 +109,7 @@ fn on_this_node(
     given: Option<&Value>,
     interface: &str,
     findings: &mut Vec<Finding>,
-) -> anyhow::Result<crate::Cli> {
+) -> anyhow::Result<crate::cli::Cli> {
     let mut cli = job.cli.clone();
     let planned = given.and_then(|given| given.pointer("/request/stack"));
     let planned: Option<Stack> = planned

@@ -4,7 +4,7 @@
 
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::tools;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
@@ -44,16 +44,6 @@ fn help_is_whole_and_fits_a_terminal() {
         let help = run(&["--help"], "");
         assert_eq!(help.code, Some(0));
         let text = help.text();
-        for word in [
-            "Usage:",
-            "Examples:",
-            "Exit codes:",
-            "--example",
-            "--schema",
-            "--compact",
-        ] {
-            assert!(text.contains(word), "{tool} --help lacks {word}");
-        }
         let wide: Vec<&str> = text
             .lines()
             .filter(|line| line.chars().count() > 80)
@@ -62,10 +52,178 @@ fn help_is_whole_and_fits_a_terminal() {
             wide.is_empty(),
             "{tool} --help is wider than 80 columns: {wide:?}"
         );
+        let headings: Vec<&str> = text
+            .lines()
+            .filter(|line| line.ends_with(':') && line.starts_with(char::is_alphabetic))
+            .filter(|line| *line != "Operating systems:")
+            .collect();
+        assert_eq!(
+            headings,
+            ["Arguments:", "Options:", "Examples:", "Exit codes:"],
+            "{tool}"
+        );
         assert_eq!(
             run(&["--version"], "").text(),
             format!("{tool} {}\n", env!("CARGO_PKG_VERSION"))
         );
+    });
+}
+
+/// What `--help` of a tool says behind a heading, up to the next one.
+fn section<'a>(help: &'a str, heading: &str) -> Option<&'a str> {
+    let (_, behind) = help.split_once(&format!("\n{heading}\n"))?;
+    let next = |line: &str| line.ends_with(':') && line.starts_with(char::is_alphabetic);
+    let length: usize = behind
+        .split_inclusive('\n')
+        .take_while(|line| !next(line.trim_end()))
+        .map(str::len)
+        .sum();
+    Some(&behind[..length])
+}
+
+/// Each option of a tool with what `--help` says of it, without the formats, which are each tool's own.
+fn options(help: &str) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut name = String::new();
+    for line in section(help, "Options:").unwrap().lines() {
+        let words = line.trim_start();
+        if words.starts_with('-') && !words.starts_with("- ") {
+            name = words.to_owned();
+            all.insert(name.clone(), String::new());
+        } else if let Some(text) = all.get_mut(&name).filter(|_| !name.contains("--format")) {
+            *text += words;
+            text.push(' ');
+        }
+    }
+    all
+}
+
+#[test]
+fn what_tools_share_is_said_in_the_same_words() {
+    let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();
+    each(|tool, run| {
+        let help = run(&["--help"], "").text();
+        let all = options(&help);
+        for option in [
+            "-n, --null-input",
+            "-f, --format <FORMAT>",
+            "-o, --output <FILE>",
+            "--only",
+            "--compact",
+            "--example",
+            "--schema",
+            "--validate",
+            "--require-ok",
+            "--error-format <FORMAT>",
+        ] {
+            assert!(all.contains_key(option), "{tool} --help lacks {option}");
+        }
+        assert!(section(&help, "Exit codes:").unwrap().contains("\n  65  "));
+    });
+    for tool in tools::names().unwrap() {
+        let help = tools::tool(&tool).unwrap().args(["--help"]).run().unwrap();
+        let help = help.text();
+        let mut said = options(&help);
+        // These mean something of each tool's own.
+        said.retain(|option, _| {
+            ![
+                "--check",
+                "--discard",
+                "--node",
+                "--remove",
+                "--add",
+                "--limit",
+                "--interface",
+            ]
+            .iter()
+            .any(|own| option.starts_with(own))
+        });
+        said.insert(
+            "exit codes".to_owned(),
+            section(&help, "Exit codes:").unwrap().to_owned(),
+        );
+        for (option, text) in said {
+            let (other, before) = seen
+                .entry(option.clone())
+                .or_insert_with(|| (tool.clone(), text.clone()));
+            assert_eq!(&text, before, "{option} of {tool} and of {other}");
+        }
+    }
+}
+
+/// The commands of a line of a shell: what stands between pipes, without what runs it elsewhere.
+fn commands(line: &str) -> Vec<Vec<&str>> {
+    let each = line.split(" | ").map(|part| {
+        let words = part.split_whitespace();
+        words.skip_while(|word| *word == "sudo").collect()
+    });
+    each.collect()
+}
+
+#[test]
+fn examples_have_one_form_and_name_options_that_there_are() {
+    let names = tools::names().unwrap();
+    let help = |tool: &str| {
+        let outcome = tools::tool(tool).unwrap().args(["--help"]).run().unwrap();
+        outcome.text()
+    };
+    for tool in &names {
+        let own = help(tool);
+        let examples = section(&own, "Examples:").unwrap();
+        for example in examples.trim_end().split("\n\n") {
+            let mut lines = example.lines();
+            let title = lines.next().unwrap();
+            assert!(
+                title.starts_with("  ") && !title.starts_with("   "),
+                "{tool}: {title:?}"
+            );
+            let rest: Vec<&str> = lines.collect();
+            assert!(
+                !rest.is_empty() && rest.iter().all(|line| line.starts_with("    ")),
+                "{tool}: {example}"
+            );
+            let script = rest.join("\n").replace("\\\n", " ");
+            for command in script.lines().flat_map(commands) {
+                let Some(called) = names
+                    .iter()
+                    .find(|name| command.first() == Some(&name.as_str()))
+                else {
+                    continue;
+                };
+                let known = options(&help(called));
+                for option in command.iter().filter(|word| word.starts_with('-')) {
+                    let option = option.split('=').next().unwrap();
+                    let there = |text: &String| text.split([' ', ',']).any(|word| word == option);
+                    assert!(
+                        option == "-" || known.keys().any(there),
+                        "{tool}: `{}`: {called} has no {option}",
+                        command.join(" ")
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operating_systems_are_all_told_on_help_and_page_or_on_neither() {
+    each(|tool, run| {
+        let help = run(&["--help"], "").text();
+        let page = std::fs::read_to_string(tools::top().join(tool).join("README.md")).unwrap();
+        let told = section(&help, "Operating systems:");
+        assert_eq!(
+            told.is_some(),
+            page.contains("\n## Operating systems\n"),
+            "{tool}"
+        );
+        for system in ["raspios", "ubuntu", "debian", "rancheros", "burmillaos"] {
+            let Some(told) = told else { return };
+            assert!(told.contains(system), "{tool} --help lacks {system}");
+            let cell = page
+                .lines()
+                .any(|line| line.starts_with("| `") && line.contains(&format!("`{system}`")));
+            assert!(cell, "{tool}'s page lacks {system}");
+        }
     });
 }
 

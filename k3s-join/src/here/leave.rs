@@ -8,6 +8,7 @@ use crate::answer::Answer;
 use crate::apply::acting::Acting;
 use crate::apply::steps::{self, BACKUP, KernelLine, Leaving};
 use crate::apply::{carry_out, pending};
+use crate::cli::Cli;
 use crate::kernel_line::taken_back;
 use crate::observe::observe;
 use anyhow::Context;
@@ -56,7 +57,7 @@ const LIMIT: u64 = 64 << 10;
 
 /// Takes it back, or says what would be.
 pub(super) fn run(
-    here: &Here,
+    cli: &Cli,
     answer: &Answer,
     root: &Root,
     planned: &Planned,
@@ -67,9 +68,9 @@ pub(super) fn run(
         .find(|(script, _)| root.is_system() && root.exists(Path::new(script)).unwrap_or(false));
     let mut findings = Vec::new();
     if script.is_some() {
-        findings.extend(lost(here, root, planned));
+        findings.extend(lost(&cli.here, root, planned));
     }
-    if here.node.apply {
+    if cli.node.apply {
         findings.extend(planned.identity(root));
     }
     let leaving = Leaving {
@@ -86,7 +87,7 @@ pub(super) fn run(
         steps: plan.steps.clone(),
         ..Act::default()
     };
-    if here.node.apply && cluster::finding::ok(&findings) {
+    if cli.node.apply && cluster::finding::ok(&findings) {
         match carry_out(&plan, &mut acting, root, &planned.name) {
             Ok(applied) => {
                 act.changed = !applied.did.is_empty();

@@ -37,7 +37,7 @@ pub fn run(
     blocked: bool,
 ) -> anyhow::Result<(Report, Vec<Finding>)> {
     let here = &cli.here;
-    let root = here.node.root()?;
+    let root = cli.node.root()?;
     let mut findings = Vec::new();
     let planned = Planned::read(cli, request, answer, &root, &mut findings)?;
     let mut report = Report {
@@ -45,10 +45,10 @@ pub fn run(
         ..Report::default()
     };
     if here.leave {
-        findings.extend(leave::run(here, answer, &root, &planned, &mut report)?);
+        findings.extend(leave::run(cli, answer, &root, &planned, &mut report)?);
         return Ok((report, findings));
     }
-    if here.node.apply {
+    if cli.node.apply {
         let job = act::Job {
             cli,
             answer,

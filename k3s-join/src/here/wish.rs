@@ -52,7 +52,7 @@ impl Planned {
         let (here, nodes) = (&cli.here, request.nodes());
         let chosen = match nodes {
             [] => None,
-            nodes => here.node.choose(nodes, root)?,
+            nodes => cli.node.choose(nodes, root)?,
         };
         let mut planned = Self {
             at: nodes
@@ -64,7 +64,7 @@ impl Planned {
         let own = chosen.and_then(|node| answer.nodes.get(node.name.as_str()));
         match own {
             Some(own) => planned.take(own, answer),
-            None => planned.wish.name = here.node.node.as_ref().map(ToString::to_string),
+            None => planned.wish.name = cli.node.node.as_ref().map(ToString::to_string),
         }
         let wish = &mut planned.wish;
         wish.role = here.role.or(wish.role);
