@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::change::Change;
 use crate::observed::Observed;
 use crate::oracle::Unit;
-use crate::plan::{self, Request};
+use crate::plan::Request;
 use crate::render::{heketi, k8s, sh, svg, text};
 use crate::site::Site;
 use anyhow::Context;
@@ -15,7 +15,6 @@ use cluster::finding::Finding;
 use cluster::invalid::suggestion;
 use cluster::inventory::Section;
 use cluster::name::Label;
-use serde::Deserialize;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "
@@ -124,25 +123,10 @@ impl Tool for Cli {
     }
 
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
-        let budget: Option<PoeBudget> = input
-            .document
-            .answer("poe_budget")
-            .context("reading poe-budget's answer")?;
-        let shed_order = budget.map(|budget| budget.shed_order).unwrap_or_default();
-        let not_ok = input.document.answers_not_ok().contains(&"poe_budget");
-        let site = Site::read(&input.inventory, &shed_order);
+        let (site, warning) = crate::site(&input)?;
         let request = self.request(&site)?;
-        let (answer, mut findings) = plan::plan(site, &input.inventory, &request);
-        if not_ok && !shed_order.is_empty() {
-            findings.push(
-                Finding::warning(
-                    "gluster-answer-not-ok",
-                    "poe_budget",
-                    "the order in which nodes go dark is used here, and poe-budget's answer is no",
-                )
-                .fix("read .poe_budget.findings and mend what they name"),
-            );
-        }
+        let (answer, mut findings) = crate::answer(&input.inventory, site, &request);
+        findings.extend(warning);
         Ok((answer, findings))
     }
 
@@ -161,14 +145,6 @@ impl Tool for Cli {
             _ => Artefact::text("gluster.sh", sh::script(answer), 0o755),
         }])
     }
-}
-
-/// poe-budget's answer, as far as it matters here.
-#[derive(Debug, Deserialize)]
-struct PoeBudget {
-    /// Devices, those first that go dark first.
-    #[serde(default)]
-    shed_order: Vec<String>,
 }
 
 impl Cli {
