@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::{Outcome, Program};
+use cluster_tests::ran;
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -171,7 +172,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
             None => assert_eq!(content, file["content"].as_str().unwrap()),
         }
     }
-    let act = &answer(&outcome)["here"]["act"];
+    let act = &ran(&answer(&outcome))["act"];
     assert_eq!(
         (&act["changed"], &act["pending"]),
         (&json!(true), &json!([]))
@@ -185,7 +186,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
 
     let again = world.apply();
     assert_eq!(again.code, Some(0));
-    assert_eq!(answer(&again)["here"]["act"]["did"], json!([]));
+    assert_eq!(ran(&answer(&again))["act"]["did"], json!([]));
     // Permissions that were opened since are set again.
     let token = "card/etc/rancher/k3s/k3s-join.token";
     let token = if world.path(token).exists() {
@@ -195,7 +196,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
     };
     std::fs::set_permissions(world.path(&token), Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
-        answer(&world.apply())["here"]["act"]["did"]
+        ran(&answer(&world.apply()))["act"]["did"]
             .as_array()
             .unwrap()
             .len(),
@@ -224,7 +225,7 @@ fn leaving_takes_it_back_and_keeps_the_nodes_password() {
         "it was only asked what would be done"
     );
     assert!(
-        answer(&shown)["here"]["act"]["pending"]
+        ran(&answer(&shown))["act"]["pending"]
             .as_array()
             .unwrap()
             .len()
@@ -255,7 +256,7 @@ fn leaving_takes_it_back_and_keeps_the_nodes_password() {
     );
     let again = world.run(&["--only", "--leave", "--apply", "cluster.json"]);
     assert_eq!(
-        (again.code, &answer(&again)["here"]["act"]["did"]),
+        (again.code, &ran(&answer(&again))["act"]["did"]),
         (Some(0), &json!([]))
     );
     // And it can come back.
@@ -270,7 +271,7 @@ fn without_a_document_only_the_command_line_is_mended() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.text());
     assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
     assert_eq!(
-        answer(&outcome)["here"]["act"]["did"],
+        ran(&answer(&outcome))["act"]["did"],
         json!(["keep-kernel-line", "kernel-line"])
     );
     assert_eq!(world.run(&["-n", "--only", "--check"]).code, Some(0));
@@ -459,7 +460,7 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
             world.read("card/boot/firmware/cmdline.txt.before-k3s-join"),
             format!("{LINE}\n")
         );
-        assert_eq!(answer(&outcome)["here"]["act"]["pending"], json!([]));
+        assert_eq!(ran(&answer(&outcome))["act"]["pending"], json!([]));
     }
     assert!(cut >= 5, "only {cut} of 40 kills came into the middle");
 }

@@ -5,6 +5,7 @@
 mod standin;
 
 use cluster_tests::program::{Outcome, Program};
+use cluster_tests::ran;
 use k3s_join::rehearse::cacerts::Bundle;
 use k3s_join::rehearse::http;
 use k3s_join::rehearse::token::Token;
@@ -60,9 +61,7 @@ impl Rehearsed {
     }
 
     fn steps(&self) -> Vec<String> {
-        let steps = self.answer["here"]["rehearsal"]["steps"]
-            .as_array()
-            .unwrap();
+        let steps = ran(&self.answer)["rehearsal"]["steps"].as_array().unwrap();
         let named = steps.iter().filter(|step| step["result"] != "skipped");
         named
             .map(|step| {
@@ -132,7 +131,7 @@ fn a_good_server_passes_every_step_and_is_asked_for_nothing_else() {
         server.asked(),
         ["GET /ping", "GET /cacerts", "GET /v1-k3s/config+auth"]
     );
-    let form = rehearsed.answer["here"]["rehearsal"]["token_form"]
+    let form = ran(&rehearsed.answer)["rehearsal"]["token_form"]
         .as_str()
         .unwrap();
     assert_eq!(
@@ -194,7 +193,7 @@ fn a_token_without_a_hash_is_not_sent_unless_the_ca_is_pinned() {
     rehearsed.fails_with("token-unpinned", "token");
     assert_eq!(server.asked(), ["GET /ping", "GET /cacerts"]);
     let hash = &token[3..67];
-    assert_eq!(rehearsed.answer["here"]["rehearsal"]["ca_hash"], hash);
+    assert_eq!(ran(&rehearsed.answer)["rehearsal"]["ca_hash"], hash);
     let pinned = Rehearsed::run(&["--server", &server.url(), "--pin", hash], Some(PASSWORD));
     assert_eq!(pinned.outcome.code, Some(0), "{}", pinned.answer);
     Rehearsed::run(&["--server", &server.url()], None).fails_with("token-missing", "token");

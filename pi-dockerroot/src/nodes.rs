@@ -1,6 +1,6 @@
 //! Which node a run is about, and what is wished of it.
 
-use crate::answer::{Answer, Entry};
+use crate::answer::{About, Answer};
 use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
@@ -8,7 +8,7 @@ use crate::engine::request::Request;
 use crate::engine::target;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
-use cluster::edge::nodes::{Earlier, not_looked_at};
+use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::{Node, Os};
@@ -90,7 +90,7 @@ pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Fi
         };
         let (answer, more) = wish.local(&root, &earlier, &mut findings)?;
         findings.extend(more);
-        answers.insert(name, answer);
+        answers.insert(name, About::Engine(Box::new(answer)));
     } else {
         let wanted = nodes.iter().filter(|node| {
             arguments
@@ -109,7 +109,7 @@ pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Fi
             };
             let (answer, finding) = wish.elsewhere();
             findings.extend(finding);
-            answers.insert(name.to_owned(), answer);
+            answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
         }
     }
     Ok((join(answers, earlier, &mut findings), findings))
@@ -307,33 +307,14 @@ impl Wish<'_> {
     }
 }
 
-fn join(
-    answers: BTreeMap<String, NodeAnswer>,
-    earlier: Earlier,
-    findings: &mut Vec<Finding>,
-) -> Answer {
-    let pending = |node: &NodeAnswer| node.pending;
-    let known = answers.values().all(|node| node.pending.is_some());
-    let mut answer = Answer {
-        pending: known.then(|| answers.values().any(|node| pending(node) == Some(true))),
-        changed: answers.values().any(|node| node.changed),
-        nodes: BTreeMap::new(),
-    };
-    for (name, raw) in earlier.nodes {
-        if answers.contains_key(&name) {
-            continue;
-        }
-        let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        if kept["pending"] == true {
-            answer.pending = answer.pending.map(|_| true);
-        }
-        if kept["ok"] == false {
-            findings.push(not_looked_at("engine-kept-answer", &name));
-        }
-        answer.nodes.insert(name, Entry::Kept(raw));
+fn join(answers: BTreeMap<String, About>, earlier: Earlier, findings: &mut Vec<Finding>) -> Answer {
+    let known = answers.values().all(|node| node.pending().is_some());
+    let pending = answers.values().any(|node| node.pending() == Some(true));
+    let changed = answers.values().any(About::changed);
+    let (nodes, kept) = earlier.join(answers, "engine-kept-answer", findings);
+    Answer {
+        pending: known.then_some(pending || kept),
+        changed,
+        nodes,
     }
-    for (name, node) in answers {
-        answer.nodes.insert(name, Entry::Engine(Box::new(node)));
-    }
-    answer
 }

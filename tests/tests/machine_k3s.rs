@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use cluster_tests::machine::{self, Answer, Card, Kind, PROGRAMS};
+use cluster_tests::ran;
 use cluster_tests::require;
 use serde_json::Value;
 use std::time::Duration;
@@ -124,7 +125,7 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
         "{ids:?}"
     );
     let applied: Value = serde_json::from_slice(&first.check("apply")?.stdout)?;
-    assert_eq!(applied["here"]["act"]["reboot_required"], true);
+    assert_eq!(ran(&applied)["act"]["reboot_required"], true);
     let before = first.check("before")?.success()?;
     let after = first.check("after")?.success()?;
     let expected = before
@@ -167,7 +168,7 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     let none: [&str; 0] = [];
     assert_eq!(of_memory(&errors(&second, "join")?.1), none);
     let again: Value = serde_json::from_slice(&second.check("apply")?.stdout)?;
-    assert_eq!(again["here"]["act"]["did"], serde_json::json!([]));
+    assert_eq!(ran(&again)["act"]["did"], serde_json::json!([]));
     second.check("leave")?.success()?;
     assert_eq!(second.check("after")?.success()?, before, "taken back");
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::Program;
+use cluster_tests::ran;
 use cluster_tests::{require, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -123,7 +124,7 @@ fn each_obstacle_between_the_nodes_is_named() {
     }
     let lost = network(&scenes["no-route-rehearsed"]);
     assert!(lost.contains(&"server-no-route"), "{lost:?}");
-    let ports = &scenes["one-port"]["here"]["ports"];
+    let ports = &ran(&scenes["one-port"])["ports"];
     let of = |node: &str, port: &str| {
         let found = ports
             .as_array()

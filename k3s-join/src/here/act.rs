@@ -17,9 +17,8 @@ use crate::secrets;
 use anyhow::Context;
 use cluster::finding::{self, Finding, Severity};
 use cluster::inventory::Role;
-use cluster::plan::Plan;
 use cluster::root::Root;
-use cluster::run::Refusal;
+use cluster::run::{Refusal, told};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,7 +48,7 @@ pub(super) struct Job<'a> {
     pub answer: &'a Answer,
     pub planned: &'a Planned,
     pub root: &'a Root,
-    /// The document's own answer of an earlier run.
+    /// What the document says of this node after an earlier run.
     pub given: Option<&'a Value>,
 }
 
@@ -64,7 +63,7 @@ impl Job<'_> {
     }
 
     fn own(&self) -> Option<&NodeAnswer> {
-        self.answer.nodes.get(self.planned.wish.name.as_deref()?)
+        self.answer.planned(self.planned.wish.name.as_deref()?)
     }
 
     fn outcome(&self, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
@@ -103,20 +102,20 @@ impl Job<'_> {
         let (Some(own), Some(given)) = (self.own(), self.given) else {
             return Ok(());
         };
-        let given = &given["nodes"][&own.request.name];
-        if given.is_null() {
+        let mut given = given.clone();
+        // What came of an earlier run is no part of the plan, and where there is nothing else there is no plan.
+        match given.as_object_mut() {
+            Some(fields) => drop(fields.remove("run")),
+            None => return Ok(()),
+        }
+        if given == json!({}) {
             return Ok(());
         }
         let own = serde_json::to_value(own).context("describing the plan")?;
-        let differences = Plan::differences(&own, given);
-        let Some(first) = differences.first() else {
-            return Ok(());
-        };
-        let message = format!("the plan in the document is not the one for this node now: {first}");
-        let finding = Finding::error("k3s-plan-differs", &self.planned.name, message)
-            .fix("plan again, look at the new plan, and apply that")
-            .evidence(json!({ "differences": differences }));
-        Err(Refusal(finding).into())
+        match told::differs("k3s-plan-differs", &self.planned.name, &own, &given) {
+            Some(finding) => Err(Refusal(finding).into()),
+            None => Ok(()),
+        }
     }
 
     /// What shall be so.

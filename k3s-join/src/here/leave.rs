@@ -130,7 +130,7 @@ fn files(answer: &Answer, planned: &Planned) -> Vec<String> {
         .wish
         .name
         .as_deref()
-        .and_then(|name| answer.nodes.get(name));
+        .and_then(|name| answer.planned(name));
     match own {
         // What lies below K3s's data goes with it.
         Some(own) => own

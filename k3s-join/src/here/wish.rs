@@ -61,7 +61,7 @@ impl Planned {
             node: chosen.cloned(),
             ..Self::default()
         };
-        let own = chosen.and_then(|node| answer.nodes.get(node.name.as_str()));
+        let own = chosen.and_then(|node| answer.planned(node.name.as_str()));
         match own {
             Some(own) => planned.take(own, answer),
             None => planned.wish.name = cli.node.node.as_ref().map(ToString::to_string),
@@ -102,8 +102,7 @@ impl Planned {
             .filter_map(|(key, value)| Some((key.clone(), setting(value)?)))
             .collect();
         let others = answer
-            .nodes
-            .values()
+            .plans()
             .filter(|other| other.request.name != own.request.name);
         self.peers = others
             .filter_map(|other| {

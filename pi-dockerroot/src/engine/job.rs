@@ -12,10 +12,9 @@ use super::switch::{self, Switch};
 use crate::progress::{Show, Total};
 use anyhow::{Context, Result};
 use cluster::finding::{self, Finding};
-use cluster::plan::Plan;
 use cluster::root::Root;
-use cluster::run::{self, Journal, Refusal, Unfinished, system_path};
-use serde_json::{Value, json};
+use cluster::run::{self, Journal, Refusal, Unfinished, system_path, told};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// What is to be done.
@@ -226,14 +225,10 @@ impl Local<'_> {
         };
         findings.retain(|finding| finding.id != "engine-unfinished");
         if resumed || applied.continued {
-            let message = format!(
-                "what an earlier run had begun was ended: {}",
-                applied.did.join(", ")
-            );
-            findings.push(Finding::info(
+            findings.push(told::continued(
                 "engine-continued",
-                self.name.clone(),
-                message,
+                &self.name,
+                &applied.did,
             ));
         }
         findings.append(&mut acting.report.findings);
@@ -311,13 +306,8 @@ fn done(report: &Report, steps: Vec<String>) -> Done {
 }
 
 pub(super) fn unfinished(name: &str, left: &Unfinished) -> Finding {
-    let message = format!(
-        "an earlier run was ended in the middle: {} of {} steps were begun",
-        left.progress.len(),
-        left.plan.steps.len()
-    );
-    Finding::warning("engine-unfinished", name, message)
-        .fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
+    let finding = told::unfinished("engine-unfinished", name, left);
+    finding.fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
 }
 
 /// What was reviewed is what happens.
@@ -326,23 +316,13 @@ fn same(name: &str, node: &Node, given: &Value) -> Result<()> {
         return Ok(());
     }
     let own = serde_json::to_value(node).context("describing the plan")?;
-    let mut differences = Vec::new();
-    for key in ["request", "state", "state_sha256", "steps", "plan_sha256"] {
-        differences.extend(
-            Plan::differences(&own[key], &given[key])
-                .into_iter()
-                .map(|difference| format!(".{key}{difference}")),
-        );
+    let plan = |value: &Value| -> Value {
+        let keys = ["request", "state", "state_sha256", "steps", "plan_sha256"];
+        let of = keys.map(|key| (key.to_owned(), value[key].clone()));
+        of.into_iter().collect::<serde_json::Map<_, _>>().into()
+    };
+    match told::differs("engine-plan-differs", name, &plan(&own), &plan(given)) {
+        Some(finding) => Err(Refusal(finding).into()),
+        None => Ok(()),
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "the plan in the document is not the plan for this machine: {}",
-        differences[0]
-    );
-    let finding = Finding::error("engine-plan-differs", name, message)
-        .fix("plan again, look at the new plan, and apply that")
-        .evidence(json!({ "differences": differences }));
-    Err(Refusal(finding).into())
 }
