@@ -284,7 +284,7 @@ fn what_could_keep_the_card_from_starting_is_refused_before_anything_is_written(
     let outcome = world.apply();
     assert_eq!(outcome.code, Some(3));
     assert!(
-        errors(&outcome).contains(&"kernel-line-unfit".to_owned()),
+        errors(&outcome).contains(&"k3s-kernel-line-unfit".to_owned()),
         "{}",
         outcome.text()
     );
@@ -299,8 +299,8 @@ fn what_could_keep_the_card_from_starting_is_refused_before_anything_is_written(
         (
             Some(3),
             vec![
-                "kernel-line-memory".to_owned(),
-                "hostname-differs".to_owned()
+                "k3s-kernel-line-memory".to_owned(),
+                "k3s-hostname-differs".to_owned()
             ]
         )
     );
@@ -391,8 +391,8 @@ fn program_and_images_are_compared_before_they_are_copied() {
         (
             Some(3),
             vec![
-                "kernel-line-memory".to_owned(),
-                "release-sum-differs".to_owned()
+                "k3s-kernel-line-memory".to_owned(),
+                "k3s-release-sum-differs".to_owned()
             ]
         )
     );
@@ -416,7 +416,7 @@ fn program_and_images_are_compared_before_they_are_copied() {
     );
     world.put("script", "#!/bin/sh\n", 0o755);
     let outcome = world.run(&["--only", "--apply", "--binary", "script", "cluster.json"]);
-    assert_eq!(errors(&outcome), ["binary-no-program"]);
+    assert_eq!(errors(&outcome), ["k3s-binary-no-program"]);
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
         if std::fs::read_to_string(journal).is_ok_and(|text| text.contains("\"plan\"")) {
             cut += 1;
             let shown = world.run(&["--only", "--check", "cluster.json"]).text();
-            assert!(shown.contains("apply-unfinished"), "{shown}");
+            assert!(shown.contains("k3s-unfinished"), "{shown}");
         }
         let outcome = world.apply();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What speaks against a plan: each finding brought about, and each on the page.
+//! What speaks against a plan: each finding brought about.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -348,40 +348,6 @@ fn a_secret_that_is_refused_is_not_shown_either() {
             assert!(!all.contains(MARKER), "{index}: {all}");
         }
     }
-}
-
-/// The ids in the sources: what the page must explain.
-fn ids_in(folder: &std::path::Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            ids_in(&path, found);
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        for part in text.split('"').filter(|part| part.starts_with("k3s-")) {
-            let name = part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            if name && !["k3s-join", "k3s-arm64", "k3s-server", "k3s-agent"].contains(&part) {
-                found.insert(part.to_owned());
-            }
-        }
-    }
-}
-
-#[test]
-fn every_finding_stands_on_the_page() {
-    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(top.join("README.md")).unwrap();
-    let mut found = BTreeSet::new();
-    ids_in(&top.join("src"), &mut found);
-    assert!(found.len() > 40, "{found:?}");
-    let missing: Vec<&String> = found
-        .iter()
-        .filter(|id| !page.contains(&format!("| `{id}` |")))
-        .collect();
-    assert!(missing.is_empty(), "README.md says nothing of {missing:?}");
 }
 
 /// The names of all flags, from another source than the table's.

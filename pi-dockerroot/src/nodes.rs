@@ -248,7 +248,7 @@ impl Wish<'_> {
         } else {
             "pi-partition's answer for it is no"
         };
-        let id = "engine-partition-not-ready";
+        let id = "dockerroot-partition-not-ready";
         let finding = if self.arguments.node.apply {
             Finding::error(id, self.name, message)
         } else {
@@ -287,7 +287,7 @@ impl Wish<'_> {
             "ssh {} sudo pi-dockerroot -f text - <planned.json",
             self.name
         );
-        let finding = Finding::error("engine-unseen", self.name, message).fix(fix);
+        let finding = Finding::error("dockerroot-unseen", self.name, message).fix(fix);
         // A card that is made anew holds nothing that could be lost.
         let mut findings = if self.arguments.is_for_new_cards() {
             Vec::new()
@@ -300,7 +300,11 @@ impl Wish<'_> {
         ) {
             let message =
                 "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning("engine-os-unproven", self.name, message));
+            findings.push(Finding::warning(
+                "dockerroot-os-unproven",
+                self.name,
+                message,
+            ));
         }
         findings.extend(self.not_partitioned());
         (answer, findings)
@@ -311,7 +315,7 @@ fn join(answers: BTreeMap<String, About>, earlier: Earlier, findings: &mut Vec<F
     let known = answers.values().all(|node| node.pending().is_some());
     let pending = answers.values().any(|node| node.pending() == Some(true));
     let changed = answers.values().any(About::changed);
-    let (nodes, kept) = earlier.join(answers, "engine-kept-answer", findings);
+    let (nodes, kept) = earlier.join(answers, "dockerroot-kept-answer", findings);
     Answer {
         pending: known.then_some(pending || kept),
         changed,

@@ -65,7 +65,11 @@ fn pc_sees_what_each_kernel_really_has() -> Result<()> {
             "{name}: {controllers}"
         );
         let (status, ids) = errors(&answer, "join")?;
-        let expected: &[&str] = if memory { &[] } else { &["memory-cgroup-off"] };
+        let expected: &[&str] = if memory {
+            &[]
+        } else {
+            &["k3s-memory-cgroup-off"]
+        };
         assert_eq!(
             (status, of_memory(&ids)),
             (3, expected.to_vec()),
@@ -78,7 +82,7 @@ fn pc_sees_what_each_kernel_really_has() -> Result<()> {
             "{name}: {text}"
         );
         // The machine has no network and no vxlan, which is seen, too.
-        for id in ["no-default-route", "module-missing"] {
+        for id in ["k3s-no-default-route", "k3s-module-missing"] {
             ensure!(
                 ids.iter().any(|found| found == id),
                 "{name}: {id} is not in {ids:?}"
@@ -117,11 +121,11 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     first.check("mount")?.success()?;
     ensure!(!first.check("controllers")?.success()?.contains("memory"));
     let (_, ids) = errors(&first, "join")?;
-    assert_eq!(of_memory(&ids), ["memory-cgroup-off"], "{ids:?}");
+    assert_eq!(of_memory(&ids), ["k3s-memory-cgroup-off"], "{ids:?}");
     let (status, ids) = errors(&first, "apply")?;
     assert_eq!(
         (status, of_memory(&ids)),
-        (3, vec!["reboot-required"]),
+        (3, vec!["k3s-reboot-required"]),
         "{ids:?}"
     );
     let applied: Value = serde_json::from_slice(&first.check("apply")?.stdout)?;
@@ -138,7 +142,7 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     );
     assert_eq!(
         of_memory(&errors(&first, "join-again")?.1),
-        ["reboot-required"]
+        ["k3s-reboot-required"]
     );
     first.check("umount")?.success()?;
 

@@ -145,9 +145,9 @@ fn joining_never_hangs_and_says_why_it_failed() {
             scene.answer
         );
     };
-    is("not-installed", 3, &["not-installed"]);
+    is("not-installed", 3, &["k3s-not-installed"]);
     // It would wait for ever: the unit has no limit to its start.
-    is("silent", 3, &["not-ready"]);
+    is("silent", 3, &["k3s-not-ready"]);
     assert!(
         (4..15).contains(&scenes["silent"].seconds),
         "{} s",
@@ -163,7 +163,7 @@ fn joining_never_hangs_and_says_why_it_failed() {
         variables,
         "INSTALL_K3S_EXEC=agent\nINSTALL_K3S_SKIP_DOWNLOAD=true\nINSTALL_K3S_SKIP_START=true\n"
     );
-    is("crash", 3, &["not-ready"]);
+    is("crash", 3, &["k3s-not-ready"]);
     assert!(
         scenes["crash"].seconds < 60,
         "it waited although K3s had ended {} s ago",
@@ -182,8 +182,8 @@ fn joining_never_hangs_and_says_why_it_failed() {
         scenes["kept"].answer, true,
         "K3s was started anew without need"
     );
-    is("other-role", 3, &["other-role-installed"]);
-    is("leave-data", 3, &["leave-loses-data"]);
+    is("other-role", 3, &["k3s-other-role-installed"]);
+    is("leave-data", 3, &["k3s-leave-loses-data"]);
     is("leave", 0, &[]);
     assert_eq!(
         scenes["gone"].answer, true,

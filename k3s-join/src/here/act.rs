@@ -27,17 +27,17 @@ use std::time::Duration;
 /// Errors of a check that keep anything from being written: this may not be the node, or it is another cluster's, or
 /// what is written would not last. All others keep K3s from being started.
 const BLOCKING: [&str; 11] = [
-    "agent-of-another-cluster",
-    "data-filesystem",
-    "hostname-differs",
-    "hostname-invalid",
-    "kernel-line-unfit",
-    "machine-id-twice",
+    "k3s-agent-of-another-cluster",
+    "k3s-data-filesystem",
+    "k3s-hostname-differs",
+    "k3s-hostname-invalid",
+    "k3s-kernel-line-unfit",
+    "k3s-machine-id-twice",
+    "k3s-other-kubernetes",
+    "k3s-other-role-installed",
+    "k3s-server-token-differs",
+    "k3s-server-url",
     "node-identity",
-    "other-kubernetes",
-    "other-role-installed",
-    "server-token-differs",
-    "server-url",
 ];
 /// A command line is far shorter.
 const LIMIT: u64 = 64 << 10;
@@ -89,7 +89,7 @@ impl Job<'_> {
         let after = observe(self.root, &self.planned.wish)?;
         findings.extend(check(&after, &self.planned.wish));
         if let Some(act) = &mut report.act {
-            act.reboot_required = findings.iter().any(|f| f.id == "reboot-required");
+            act.reboot_required = findings.iter().any(|f| f.id == "k3s-reboot-required");
         }
         if finding::ok(&findings) {
             findings.extend(self.start(&applied, &intent, report)?);
@@ -168,7 +168,7 @@ impl Job<'_> {
             Err(_) if !wants_words(state, &self.planned.wish) => return Ok(None),
             Err(unfit) => {
                 let finding = Finding::error(
-                    "kernel-line-unfit",
+                    "k3s-kernel-line-unfit",
                     &self.planned.name,
                     format!("{path} is not edited: {unfit}"),
                 )
@@ -294,7 +294,7 @@ impl Job<'_> {
                 "what K3s needs is in place, and there is no {unit}: K3s itself is not installed"
             );
             return Ok(vec![
-                Finding::error("not-installed", &self.planned.name, message)
+                Finding::error("k3s-not-installed", &self.planned.name, message)
                     .fix("--run-installer install.sh, the official script (https://get.k3s.io); with --binary and --images nothing is downloaded"),
             ]);
         }

@@ -100,7 +100,8 @@ pub(super) fn run(
     act.pending = pending(&plan, &mut acting)?;
     if act.did.iter().any(|id| id == "kernel-line") {
         let message = "the kernel command line is as it was; it takes effect at the next start";
-        findings.push(Finding::info("reboot-advised", &planned.name, message).fix("sudo reboot"));
+        findings
+            .push(Finding::info("k3s-reboot-advised", &planned.name, message).fix("sudo reboot"));
     }
     report.act = Some(act);
     Ok(findings)
@@ -119,7 +120,7 @@ fn lost(here: &Here, root: &Root, planned: &Planned) -> Option<Finding> {
     let (_, path, what) = lost.clone().next()?;
     let message = format!("K3s's own script removes {path}, {what}, and nothing brings it back");
     Some(
-        Finding::error("leave-loses-data", &planned.name, message)
+        Finding::error("k3s-leave-loses-data", &planned.name, message)
             .fix("copy it elsewhere; then --leave --apply with --discard datastore, volumes or both. A server of several: k3s-join --remove first")
             .evidence(json!({ "paths": found })),
     )

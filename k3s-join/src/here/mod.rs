@@ -101,7 +101,7 @@ fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>>
         Ok(left) => left,
         Err(error) => return Refusal::finding(error).map(Some),
     };
-    Ok(left.map(|left| told::unfinished("apply-unfinished", &planned.name, &left)))
+    Ok(left.map(|left| told::unfinished("k3s-unfinished", &planned.name, &left)))
 }
 
 /// `--rehearse`.
@@ -111,7 +111,7 @@ fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Res
         if planned.first_server {
             let message = "it is the first server: there is none to rehearse with";
             return Ok(vec![Finding::info(
-                "rehearse-first-server",
+                "k3s-rehearse-first-server",
                 &planned.name,
                 message,
             )]);

@@ -144,7 +144,7 @@ impl Planned {
             if cli.here.token_file.is_some() {
                 let message = "there is no such file, so there is no token to join with";
                 findings.push(Finding::warning(
-                    "token-file-missing",
+                    "k3s-token-file-missing",
                     file.display().to_string(),
                     message,
                 ));

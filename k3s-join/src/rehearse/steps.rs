@@ -30,7 +30,8 @@ fn stop(
 
 /// The URL.
 pub(super) fn server(url: &str) -> Step<Server> {
-    Server::parse(url).map_err(|problem| stop("server-url", url, problem, "https://ADDRESS:6443"))
+    Server::parse(url)
+        .map_err(|problem| stop("k3s-server-url", url, problem, "https://ADDRESS:6443"))
 }
 
 /// The host's addresses.
@@ -42,7 +43,7 @@ pub(super) fn addresses(server: &Server, limit: Duration) -> Step<Vec<IpAddr>> {
         Err(error) => error.to_string(),
     };
     Err(stop(
-        "server-name-unknown",
+        "k3s-server-name-unknown",
         &server.to_string(),
         format!("the name {:?} leads to no address: {problem}", server.host),
         "give the server by its address, or enter its name in /etc/hosts",
@@ -61,27 +62,27 @@ pub(super) fn tcp(server: &Server, addresses: &[IpAddr], limit: Duration) -> Ste
     }
     let (id, message, fix) = match Obstacle::of(&last) {
         Obstacle::Refused => (
-            "server-refused",
+            "k3s-server-refused",
             format!("nothing listens at port {}", server.port),
             "systemctl status k3s on the server; a firewall that rejects looks the same",
         ),
         Obstacle::Silent => (
-            "server-silent",
+            "k3s-server-silent",
             format!("no answer within {} s: a firewall drops the packets, here, on the way or there, or no host has this address", limit.as_secs_f64()),
             "ping it; open TCP 6443 on the server's firewall and between the networks",
         ),
-        Obstacle::NoRoute => ("server-no-route", "there is no route to it from here".to_owned(), "ip route: a default route has to be there"),
+        Obstacle::NoRoute => ("k3s-server-no-route", "there is no route to it from here".to_owned(), "ip route: a default route has to be there"),
         Obstacle::Unreachable => (
-            "server-unreachable",
+            "k3s-server-unreachable",
             "it cannot be reached: no host answers for the address, or a firewall on the way rejects".to_owned(),
             "ping it; check its address, the cable and the firewall's rules",
         ),
         Obstacle::Forbidden => (
-            "server-forbidden",
+            "k3s-server-forbidden",
             "this machine's own firewall does not let the connection out".to_owned(),
             "nft list ruleset (or iptables -S OUTPUT): allow TCP 6443 to the servers",
         ),
-        Obstacle::Other => ("server-unreachable", format!("connecting failed: {last}"), "check the server's address and the network"),
+        Obstacle::Other => ("k3s-server-unreachable", format!("connecting failed: {last}"), "check the server's address and the network"),
     };
     let finding = Finding::error(id, server.to_string(), message)
         .fix(fix)
@@ -109,7 +110,7 @@ impl Asking<'_> {
         ServerName::try_from(self.server.host.clone()).map_err(|_| {
             let message = format!("{:?} is neither a name nor an address", self.server.host);
             stop(
-                "server-url",
+                "k3s-server-url",
                 &self.subject(),
                 message,
                 "https://ADDRESS:6443",
@@ -136,18 +137,18 @@ impl Asking<'_> {
                 "it speaks plain HTTP ({first:?}), and K3s speaks TLS only: something else has the port"
             );
             return stop(
-                "server-plain-http",
+                "k3s-server-plain-http",
                 &subject,
                 message,
                 "give the address and port of a K3s server",
             );
         }
         let (id, message) = match error.kind() {
-            ErrorKind::TimedOut => ("server-tls-silent", format!("it takes the connection and says nothing within {limit} s: a proxy without a server behind it, or a server that hangs")),
+            ErrorKind::TimedOut => ("k3s-server-tls-silent", format!("it takes the connection and says nothing within {limit} s: a proxy without a server behind it, or a server that hangs")),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                ("server-tls-closed", "it takes the connection and closes it before TLS begins: a load balancer without a server behind it".to_owned())
+                ("k3s-server-tls-closed", "it takes the connection and closes it before TLS begins: a load balancer without a server behind it".to_owned())
             }
-            _ => ("server-not-tls", format!("what answers does not speak TLS as K3s does: {error}")),
+            _ => ("k3s-server-not-tls", format!("what answers does not speak TLS as K3s does: {error}")),
         };
         stop(
             id,
@@ -204,13 +205,13 @@ impl Asking<'_> {
         let limit = self.limit.as_secs_f64();
         match trouble {
             Trouble::Io(error) if error.kind() == ErrorKind::TimedOut => stop(
-                "server-slow",
+                "k3s-server-slow",
                 &subject,
                 format!("no whole answer to GET {path} within {limit} s"),
                 "look at the server's load and disk (journalctl -u k3s), or give more time with --limit",
             ),
             Trouble::Endless => stop(
-                "server-answer-endless",
+                "k3s-server-answer-endless",
                 &subject,
                 format!(
                     "its answer to GET {path} does not end: more than {} bytes came",
@@ -219,7 +220,7 @@ impl Asking<'_> {
                 "this is no K3s server; give the address and port of one",
             ),
             other => stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &subject,
                 format!("GET {path}: {other}"),
                 "give the address and port of a K3s server",
@@ -243,7 +244,7 @@ impl Asking<'_> {
                 answer.status
             );
             return Err(stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &self.subject(),
                 message,
                 "give the address and port of a K3s server, not of another program's or the cluster's ingress",
@@ -257,7 +258,7 @@ impl Asking<'_> {
             "it answers GET {path} with 503: K3s on it is still starting, or does not get ready"
         );
         stop(
-            "server-starting",
+            "k3s-server-starting",
             &self.subject(),
             message,
             "wait, or journalctl -u k3s on the server",
@@ -281,7 +282,7 @@ impl Asking<'_> {
         };
         let message = format!("its answer to GET {CACERTS} is no list of certificates: {problem}");
         Err(stop(
-            "cacerts-unreadable",
+            "k3s-cacerts-unreadable",
             &self.subject(),
             message,
             "give the address and port of a K3s server",
@@ -307,7 +308,7 @@ impl Asking<'_> {
             200 => match serde_json::from_slice(&answer.body) {
                 Ok(config) => Ok(Some(config)),
                 Err(error) => Err(stop(
-                    "server-not-k3s",
+                    "k3s-server-not-k3s",
                     &self.subject(),
                     format!("its answer to GET {CONFIG} is no JSON: {error}"),
                     "give the address and port of a K3s server",
@@ -329,26 +330,26 @@ impl Asking<'_> {
         let subject = self.subject();
         match status {
             401 => stop(
-                "token-refused",
+                "k3s-token-refused",
                 &subject,
                 "it refuses the token (401): the password is not its own, or the token has expired",
                 "take the token from the server's /var/lib/rancher/k3s/server/node-token (agents: agent-token), or `k3s token create`",
             ),
             403 => stop(
-                "token-forbidden",
+                "k3s-token-forbidden",
                 &subject,
                 "it knows the token, and the token is not for agents (403)",
                 "take the token from the server's /var/lib/rancher/k3s/server/agent-token",
             ),
             429 => stop(
-                "server-busy",
+                "k3s-server-busy",
                 &subject,
                 "it is asked by too many nodes at once (429)",
                 "try again in a minute",
             ),
             503 => self.starting(CONFIG),
             other => stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &subject,
                 format!("it answers GET {CONFIG} with {other}"),
                 "give the address and port of a K3s server",

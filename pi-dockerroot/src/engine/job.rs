@@ -86,7 +86,7 @@ impl Local<'_> {
         if self.root.is_system() && !rustix::process::geteuid().is_root() {
             let message = "only root sees and moves an engine's root";
             return Err(refuse(
-                "engine-not-root",
+                "dockerroot-not-root",
                 &self.name,
                 message,
                 "run it with sudo",
@@ -132,7 +132,7 @@ impl Local<'_> {
                     Direction::Back => "pi-dockerroot --rollback --copy-back --apply ends it",
                     Direction::BackWithout => "pi-dockerroot --rollback --discard --apply ends it",
                 };
-                Err(refuse("engine-unfinished", &self.name, &message, fix))
+                Err(refuse("dockerroot-unfinished", &self.name, &message, fix))
             }
             (Wanted::Finish, _, record) => self.finish(record),
             (Wanted::Rollback { copy_back, discard }, _, record) => {
@@ -223,10 +223,10 @@ impl Local<'_> {
             Ok(applied) => applied,
             Err(error) => return Err(self.failed(error, &mut acting, &state)),
         };
-        findings.retain(|finding| finding.id != "engine-unfinished");
+        findings.retain(|finding| finding.id != "dockerroot-unfinished");
         if resumed || applied.continued {
             findings.push(told::continued(
-                "engine-continued",
+                "dockerroot-continued",
                 &self.name,
                 &applied.did,
             ));
@@ -306,7 +306,7 @@ fn done(report: &Report, steps: Vec<String>) -> Done {
 }
 
 pub(super) fn unfinished(name: &str, left: &Unfinished) -> Finding {
-    let finding = told::unfinished("engine-unfinished", name, left);
+    let finding = told::unfinished("dockerroot-unfinished", name, left);
     finding.fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
 }
 
@@ -321,7 +321,7 @@ fn same(name: &str, node: &Node, given: &Value) -> Result<()> {
         let of = keys.map(|key| (key.to_owned(), value[key].clone()));
         of.into_iter().collect::<serde_json::Map<_, _>>().into()
     };
-    match told::differs("engine-plan-differs", name, &plan(&own), &plan(given)) {
+    match told::differs("dockerroot-plan-differs", name, &plan(&own), &plan(given)) {
         Some(finding) => Err(Refusal(finding).into()),
         None => Ok(()),
     }
