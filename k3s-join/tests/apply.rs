@@ -464,3 +464,36 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
     }
     assert!(cut >= 5, "only {cut} of 40 kills came into the middle");
 }
+
+#[test]
+fn a_run_on_one_node_leaves_what_came_of_the_others() {
+    let world = World::new(&format!("{LINE}{WORDS}\n"));
+    // The card is pi2's.
+    let first = world.run(&["--check", "--node", "pi1", "cluster.json"]);
+    assert_eq!(first.code, Some(3), "{}", first.text());
+    world.put("seen.json", &first.text(), 0o644);
+    let second = world.run(&["--apply", "seen.json"]);
+    assert_eq!(second.code, Some(0), "{}", second.text());
+    let own = |outcome: &Outcome| outcome.json().unwrap()["k3s_join"].clone();
+    let (before, after) = (own(&first), own(&second));
+    let pi1 = &after["nodes"]["pi1"];
+    assert_eq!(pi1, &before["nodes"]["pi1"]);
+    assert_eq!(pi1["run"]["ok"], false);
+    assert_eq!(pi1["role"], "server");
+    assert_eq!(after["nodes"]["pi2"]["run"]["ok"], true);
+    assert_eq!(after["nodes"]["pi3"].get("run"), None);
+    assert_eq!(after["changed"], true);
+    let kept = |finding: &&Value| finding["id"] == "k3s-kept-answer";
+    let findings = after["findings"].as_array().unwrap();
+    let told: Vec<&Value> = findings.iter().filter(kept).collect();
+    assert_eq!(told.len(), 1, "{findings:?}");
+    assert_eq!(told[0]["subject"], "pi1");
+    // What came of a run is no part of the plan that was reviewed.
+    world.put("seen.json", &second.text(), 0o644);
+    let third = world.run(&["--apply", "seen.json"]);
+    assert_eq!(third.code, Some(0), "{}", third.text());
+    assert_eq!(own(&third)["changed"], false);
+    // A plan for all nodes replaces what was said of each.
+    let planned = world.run(&["--compact", "seen.json"]);
+    assert!(!planned.text().contains("\"run\""), "{}", planned.text());
+}

@@ -5,6 +5,7 @@
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::tools;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
@@ -209,7 +210,7 @@ fn examples_have_one_form_and_name_options_that_there_are() {
 fn operating_systems_are_all_told_on_help_and_page_or_on_neither() {
     each(|tool, run| {
         let help = run(&["--help"], "").text();
-        let page = std::fs::read_to_string(tools::top().join(tool).join("README.md")).unwrap();
+        let page = page(tool);
         let told = section(&help, "Operating systems:");
         assert_eq!(
             told.is_some(),
@@ -456,4 +457,150 @@ fn a_terminal_on_standard_input_is_told_what_is_wanted() {
         assert_eq!(outcome.status.code(), Some(2), "{text}");
         assert!(text.contains(&format!("`{tool} --example`")), "{text}");
     });
+}
+
+fn page(tool: &str) -> String {
+    std::fs::read_to_string(tools::top().join(tool).join("README.md")).unwrap()
+}
+
+/// What a page says below a heading, up to the next one of its kind.
+fn chapter<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, behind) = page
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_default();
+    behind.split("\n## ").next().unwrap()
+}
+
+#[test]
+fn pages_have_the_same_sections_in_the_same_order() {
+    each(|tool, run| {
+        let page = page(tool);
+        assert!(page.starts_with(&format!("# {tool}\n\n")), "{tool}");
+        let all = ["The key", "Operating systems", "Findings", "Limits"];
+        let headings: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .collect();
+        let at = headings
+            .iter()
+            .position(|heading| *heading == all[0])
+            .unwrap_or_else(|| panic!("{tool}'s page does not tell its key"));
+        let expected: Vec<&str> = all
+            .into_iter()
+            .filter(|heading| *heading != all[1] || headings.contains(heading))
+            .collect();
+        assert_eq!(headings[at..], expected, "{tool}");
+        // The page names each field of the key.
+        let schema = run(&["--schema"], "").json().unwrap();
+        let own = &schema["properties"][key(tool)];
+        let own = match own["$ref"].as_str() {
+            Some(reference) => schema.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => own,
+        };
+        let told = chapter(&page, all[0]);
+        for field in own["properties"].as_object().unwrap().keys() {
+            let mut words = told.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            assert!(words.any(|word| word == field), "{tool}'s page: {field}");
+        }
+    });
+}
+
+/// The text literals of a folder's sources that look like names, without those of tests.
+fn names_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names_in(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            let is_name = |part: &&str| {
+                let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+                part.contains('-') && part.bytes().all(letter)
+            };
+            found.extend(text.split('"').filter(is_name).map(str::to_owned));
+        }
+    }
+}
+
+/// The identifiers that are given where a finding is made.
+fn made_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            made_in(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            for word in ["error", "warning", "info"] {
+                let call = format!("Finding::{word}(");
+                let made = text.split(&call).skip(1);
+                let id = made.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                found.extend(id.map(|rest| rest.split('"').next().unwrap().to_owned()));
+            }
+        }
+    }
+}
+
+/// What the findings of each tool begin with.
+const PREFIXES: [(&str, &str); 7] = [
+    ("gluster-plan", "gluster-"),
+    ("k3s-join", "k3s-"),
+    ("nat-gen", "nat-"),
+    ("pi-dockerroot", "dockerroot-"),
+    ("pi-partition", "partition-"),
+    ("pi-wifi", "wifi-"),
+    ("poe-budget", "poe-"),
+];
+/// Names in the sources that begin so, and are no findings.
+const OTHERS: [&str; 3] = ["k3s-agent", "k3s-arm64", "k3s-server"];
+
+#[test]
+fn every_finding_has_its_tools_prefix_and_stands_on_its_page_once() {
+    let mut shared = BTreeSet::new();
+    made_in(&tools::top().join("cluster/src"), &mut shared);
+    assert!(shared.contains("node-identity"), "{shared:?}");
+    let tools = tools::names().unwrap();
+    assert!(
+        tools
+            .iter()
+            .map(String::as_str)
+            .eq(PREFIXES.map(|(tool, _)| tool))
+    );
+    for (tool, prefix) in PREFIXES {
+        let (mut made, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let folder = tools::top().join(tool).join("src");
+        made_in(&folder, &mut made);
+        let stray: Vec<&String> = made
+            .iter()
+            .filter(|id| !id.starts_with(prefix) && !shared.contains(*id))
+            .collect();
+        assert!(stray.is_empty(), "{tool} makes {stray:?}, without {prefix}");
+        names_in(&folder, &mut names);
+        let own: BTreeSet<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.starts_with(prefix) && *name != tool && !OTHERS.contains(name))
+            .collect();
+        let page = page(tool);
+        let table = chapter(&page, "Findings");
+        assert!(
+            table.contains("\n| finding | severity | means |\n| --- | --- | --- |\n"),
+            "{tool}"
+        );
+        let listed: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+            .map(|(id, _)| id)
+            .collect();
+        let once: BTreeSet<&str> = listed.iter().copied().collect();
+        assert_eq!(once.len(), listed.len(), "{tool} lists a finding twice");
+        let of_all: BTreeSet<&str> = once
+            .iter()
+            .copied()
+            .filter(|id| shared.contains(*id))
+            .collect();
+        let of_tool: BTreeSet<&str> = once.difference(&of_all).copied().collect();
+        assert_eq!(of_tool, own, "{tool}: the page, and the sources");
+    }
 }
