@@ -66,7 +66,7 @@ pub fn copy(request: &Request, observed: &Observed, show: Show) -> Result<(Copie
         );
         findings.push(
             Finding::info(
-                "tree-source-changed",
+                "dockerroot-tree-source-changed",
                 request.from.display().to_string(),
                 message,
             )
@@ -115,9 +115,13 @@ pub fn verify(
             first.what
         );
         findings.push(
-            Finding::error("tree-differs", request.to.display().to_string(), message)
-                .fix("make it equal with --update --apply while nothing writes to the source")
-                .evidence(json!({"differences": differences.count})),
+            Finding::error(
+                "dockerroot-tree-differs",
+                request.to.display().to_string(),
+                message,
+            )
+            .fix("make it equal with --update --apply while nothing writes to the source")
+            .evidence(json!({"differences": differences.count})),
         );
     }
     let verified = Verified {

@@ -1,14 +1,14 @@
 //! Which node a run is about, and what is wished of it.
 
-use crate::answer::{Answer, Entry};
-use crate::cli::Arguments;
+use crate::answer::{About, Answer};
+use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
 use crate::engine::request::Request;
 use crate::engine::target;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
-use cluster::edge::nodes::{Earlier, not_looked_at};
+use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::{self, Finding};
 use cluster::inventory::{Node, Os};
@@ -45,7 +45,7 @@ struct PartitionedPart {
 }
 
 /// Plans for every node that is asked for, or acts on this one.
-pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = arguments.node.root()?;
     let reading = "reading the document";
     let earlier: Earlier = input
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         };
         let (answer, more) = wish.local(&root, &earlier, &mut findings)?;
         findings.extend(more);
-        answers.insert(name, answer);
+        answers.insert(name, About::Engine(Box::new(answer)));
     } else {
         let wanted = nodes.iter().filter(|node| {
             arguments
@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
             };
             let (answer, finding) = wish.elsewhere();
             findings.extend(finding);
-            answers.insert(name.to_owned(), answer);
+            answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
         }
     }
     Ok((join(answers, earlier, &mut findings), findings))
@@ -117,7 +117,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
 
 /// Whoever acts has to be on the machine that is meant.
 fn right_machine(
-    arguments: &Arguments,
+    arguments: &Cli,
     nodes: &[Node],
     chosen: Option<&Node>,
     host: &str,
@@ -144,7 +144,7 @@ fn right_machine(
 
 /// What is wished of one node.
 struct Wish<'a> {
-    arguments: &'a Arguments,
+    arguments: &'a Cli,
     node: Option<&'a Node>,
     partitioned: Option<&'a PartitionedNode>,
     name: &'a str,
@@ -248,7 +248,7 @@ impl Wish<'_> {
         } else {
             "pi-partition's answer for it is no"
         };
-        let id = "engine-partition-not-ready";
+        let id = "dockerroot-partition-not-ready";
         let finding = if self.arguments.node.apply {
             Finding::error(id, self.name, message)
         } else {
@@ -287,7 +287,7 @@ impl Wish<'_> {
             "ssh {} sudo pi-dockerroot -f text - <planned.json",
             self.name
         );
-        let finding = Finding::error("engine-unseen", self.name, message).fix(fix);
+        let finding = Finding::error("dockerroot-unseen", self.name, message).fix(fix);
         // A card that is made anew holds nothing that could be lost.
         let mut findings = if self.arguments.is_for_new_cards() {
             Vec::new()
@@ -300,40 +300,25 @@ impl Wish<'_> {
         ) {
             let message =
                 "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning("engine-os-unproven", self.name, message));
+            findings.push(Finding::warning(
+                "dockerroot-os-unproven",
+                self.name,
+                message,
+            ));
         }
         findings.extend(self.not_partitioned());
         (answer, findings)
     }
 }
 
-fn join(
-    answers: BTreeMap<String, NodeAnswer>,
-    earlier: Earlier,
-    findings: &mut Vec<Finding>,
-) -> Answer {
-    let pending = |node: &NodeAnswer| node.pending;
-    let known = answers.values().all(|node| node.pending.is_some());
-    let mut answer = Answer {
-        pending: known.then(|| answers.values().any(|node| pending(node) == Some(true))),
-        changed: answers.values().any(|node| node.changed),
-        nodes: BTreeMap::new(),
-    };
-    for (name, raw) in earlier.nodes {
-        if answers.contains_key(&name) {
-            continue;
-        }
-        let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        if kept["pending"] == true {
-            answer.pending = answer.pending.map(|_| true);
-        }
-        if kept["ok"] == false {
-            findings.push(not_looked_at("engine-kept-answer", &name));
-        }
-        answer.nodes.insert(name, Entry::Kept(raw));
+fn join(answers: BTreeMap<String, About>, earlier: Earlier, findings: &mut Vec<Finding>) -> Answer {
+    let known = answers.values().all(|node| node.pending().is_some());
+    let pending = answers.values().any(|node| node.pending() == Some(true));
+    let changed = answers.values().any(About::changed);
+    let (nodes, kept) = earlier.join(answers, "dockerroot-kept-answer", findings);
+    Answer {
+        pending: known.then_some(pending || kept),
+        changed,
+        nodes,
     }
-    for (name, node) in answers {
-        answer.nodes.insert(name, Entry::Engine(Box::new(node)));
-    }
-    answer
 }

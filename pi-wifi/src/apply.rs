@@ -19,11 +19,11 @@ use cluster::edge::Usage;
 use cluster::edge::node::{host_name, identity};
 use cluster::finding::{self, Finding};
 use cluster::inventory::Node;
-use cluster::plan::{Action, Check, KernelCall, Plan, ServiceVerb, Step};
+use cluster::plan::{Action, Check, KernelCall, ServiceVerb, Step};
 use cluster::root::{Attributes, Root};
-use cluster::run::{self, Executor, Journal, Presence, Refusal, System, system_path};
+use cluster::run::{self, Executor, Journal, Presence, Refusal, System, system_path, told};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
@@ -109,7 +109,7 @@ fn on_this_node(
     given: Option<&Value>,
     interface: &str,
     findings: &mut Vec<Finding>,
-) -> anyhow::Result<crate::Cli> {
+) -> anyhow::Result<crate::cli::Cli> {
     let mut cli = job.cli.clone();
     let planned = given.and_then(|given| given.pointer("/request/stack"));
     let planned: Option<Stack> = planned
@@ -169,15 +169,7 @@ fn differs(own: &NodeAnswer, mut given: Value) -> Option<Finding> {
             value.as_object_mut().map(|object| object.remove(field));
         }
     }
-    let differences = Plan::differences(&own, &given);
-    let first = differences.first()?;
-    let message = format!("the plan in the document is not the plan for this node: {first}");
-    let finding = Finding::error("wifi-plan-differs", "pi_wifi", message);
-    Some(
-        finding
-            .fix("plan again, look at the new plan, and apply that")
-            .evidence(json!({ "differences": differences })),
-    )
+    told::differs("wifi-plan-differs", "pi_wifi", &own, &given)
 }
 
 /// What is done, and with what.

@@ -12,10 +12,9 @@ use super::switch::{self, Switch};
 use crate::progress::{Show, Total};
 use anyhow::{Context, Result};
 use cluster::finding::{self, Finding};
-use cluster::plan::Plan;
 use cluster::root::Root;
-use cluster::run::{self, Journal, Refusal, Unfinished, system_path};
-use serde_json::{Value, json};
+use cluster::run::{self, Journal, Refusal, Unfinished, system_path, told};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// What is to be done.
@@ -87,7 +86,7 @@ impl Local<'_> {
         if self.root.is_system() && !rustix::process::geteuid().is_root() {
             let message = "only root sees and moves an engine's root";
             return Err(refuse(
-                "engine-not-root",
+                "dockerroot-not-root",
                 &self.name,
                 message,
                 "run it with sudo",
@@ -133,7 +132,7 @@ impl Local<'_> {
                     Direction::Back => "pi-dockerroot --rollback --copy-back --apply ends it",
                     Direction::BackWithout => "pi-dockerroot --rollback --discard --apply ends it",
                 };
-                Err(refuse("engine-unfinished", &self.name, &message, fix))
+                Err(refuse("dockerroot-unfinished", &self.name, &message, fix))
             }
             (Wanted::Finish, _, record) => self.finish(record),
             (Wanted::Rollback { copy_back, discard }, _, record) => {
@@ -224,16 +223,12 @@ impl Local<'_> {
             Ok(applied) => applied,
             Err(error) => return Err(self.failed(error, &mut acting, &state)),
         };
-        findings.retain(|finding| finding.id != "engine-unfinished");
+        findings.retain(|finding| finding.id != "dockerroot-unfinished");
         if resumed || applied.continued {
-            let message = format!(
-                "what an earlier run had begun was ended: {}",
-                applied.did.join(", ")
-            );
-            findings.push(Finding::info(
-                "engine-continued",
-                self.name.clone(),
-                message,
+            findings.push(told::continued(
+                "dockerroot-continued",
+                &self.name,
+                &applied.did,
             ));
         }
         findings.append(&mut acting.report.findings);
@@ -311,13 +306,8 @@ fn done(report: &Report, steps: Vec<String>) -> Done {
 }
 
 pub(super) fn unfinished(name: &str, left: &Unfinished) -> Finding {
-    let message = format!(
-        "an earlier run was ended in the middle: {} of {} steps were begun",
-        left.progress.len(),
-        left.plan.steps.len()
-    );
-    Finding::warning("engine-unfinished", name, message)
-        .fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
+    let finding = told::unfinished("dockerroot-unfinished", name, left);
+    finding.fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
 }
 
 /// What was reviewed is what happens.
@@ -326,23 +316,13 @@ fn same(name: &str, node: &Node, given: &Value) -> Result<()> {
         return Ok(());
     }
     let own = serde_json::to_value(node).context("describing the plan")?;
-    let mut differences = Vec::new();
-    for key in ["request", "state", "state_sha256", "steps", "plan_sha256"] {
-        differences.extend(
-            Plan::differences(&own[key], &given[key])
-                .into_iter()
-                .map(|difference| format!(".{key}{difference}")),
-        );
+    let plan = |value: &Value| -> Value {
+        let keys = ["request", "state", "state_sha256", "steps", "plan_sha256"];
+        let of = keys.map(|key| (key.to_owned(), value[key].clone()));
+        of.into_iter().collect::<serde_json::Map<_, _>>().into()
+    };
+    match told::differs("dockerroot-plan-differs", name, &plan(&own), &plan(given)) {
+        Some(finding) => Err(Refusal(finding).into()),
+        None => Ok(()),
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "the plan in the document is not the plan for this machine: {}",
-        differences[0]
-    );
-    let finding = Finding::error("engine-plan-differs", name, message)
-        .fix("plan again, look at the new plan, and apply that")
-        .evidence(json!({ "differences": differences }));
-    Err(Refusal(finding).into())
 }

@@ -62,7 +62,7 @@ pub fn engine(request: &Request, root: &Root) -> Result<Result<Seen, Finding>> {
         let ids: Vec<i32> = running.iter().map(|found| found.process.id).collect();
         let name = request.engine.as_str();
         let message = format!("{} of them run: processes {ids:?}", running.len());
-        return Ok(Err(Finding::error("engine-several", name, message)
+        return Ok(Err(Finding::error("dockerroot-several", name, message)
             .fix("stop the ones that are not meant")
             .evidence(json!({"processes": ids}))));
     }
@@ -128,7 +128,7 @@ fn docker(request: &Request, root: &Root, found: Option<&Found>) -> Result<Resul
             let id = found.process.id;
             let message = format!("it runs (process {id}) and does not answer: {error:#}");
             let fix = "look at its log; an engine that still starts or hangs is not moved";
-            let finding = Finding::error("engine-unreachable", "docker", message).fix(fix);
+            let finding = Finding::error("dockerroot-unreachable", "docker", message).fix(fix);
             return Ok(Err(finding));
         }
     };
@@ -188,7 +188,7 @@ fn docker_root(
 }
 
 fn ambiguous(message: String) -> Finding {
-    Finding::error("engine-root-ambiguous", "docker", message)
+    Finding::error("dockerroot-root-ambiguous", "docker", message)
 }
 
 /// RancherOS' setting: the root, and which key names it.
@@ -238,9 +238,12 @@ fn flag_file(root: &Root, value: &str) -> Result<Result<String, Finding>> {
         )
     };
     let fix = "name the root once, in /etc/default/docker or with `systemctl edit docker`; or leave the flag and mount the new root on the old one's path with --switch bind";
-    Ok(Err(
-        Finding::error("engine-flag-place", "docker", message).fix(fix)
-    ))
+    Ok(Err(Finding::error(
+        "dockerroot-flag-place",
+        "docker",
+        message,
+    )
+    .fix(fix)))
 }
 
 /// Asks a daemon what it is.
@@ -305,7 +308,7 @@ fn containerd(
         );
         let fix = "ctr (of containerd or `k3s ctr`) has to be installed, and the engine ready";
         return Ok(Err(Finding::error(
-            "engine-unreachable",
+            "dockerroot-unreachable",
             request.engine.as_str(),
             message,
         )
