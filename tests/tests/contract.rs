@@ -135,6 +135,7 @@ fn what_tools_share_is_said_in_the_same_words() {
                 "--add",
                 "--limit",
                 "--interface",
+                "--os",
             ]
             .iter()
             .any(|own| option.starts_with(own))
