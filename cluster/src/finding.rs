@@ -1,5 +1,6 @@
 //! What a tool noticed, as data.
 
+use crate::document::Document;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,16 @@ impl Finding {
         self.evidence = Some(evidence);
         self
     }
+}
+
+/// The warning that the answer of this key is used, where that answer is a "no".
+pub fn used_and_no(document: &Document, key: &'static str, id: &'static str) -> Option<Finding> {
+    let no = document.answers_not_ok().contains(&key);
+    no.then(|| {
+        let message = format!("{key} is used here, and its own answer is no");
+        Finding::warning(id, key, message)
+            .fix(format!("read .{key}.findings and mend what they name"))
+    })
 }
 
 /// Whether nothing in `findings` is an error.

@@ -1,5 +1,6 @@
 //! The load balancer's addresses: `network.load_balancer`.
 
+use crate::finding::Finding;
 use crate::invalid::Invalid;
 use crate::inventory::{LoadBalancer, LoadBalancerKind};
 use ipnet::IpNet;
@@ -61,6 +62,54 @@ impl Pool {
             [range] if range.first == range.last => Some(range.first),
             _ => None,
         }
+    }
+}
+
+/// Why MetalLB cannot hand out some of a pool's addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// They are not all in the local network, where MetalLB announces them.
+    Outside,
+    /// One is somebody's own: the owner, and the address.
+    InUse(String, IpAddr),
+}
+
+impl Pool {
+    /// What speaks against the pool: every range with its faults. `local` says whether an address is in the local network.
+    pub fn faults(
+        &self,
+        local: impl Fn(IpAddr) -> bool,
+        owners: &[(String, IpAddr)],
+    ) -> Vec<(Range, Fault)> {
+        let mut faults = Vec::new();
+        for range in &self.ranges {
+            if !local(range.first) || !local(range.last) {
+                faults.push((*range, Fault::Outside));
+            }
+            let taken = owners.iter().filter(|(_, own)| range.contains(*own));
+            faults.extend(taken.map(|(owner, own)| (*range, Fault::InUse(owner.clone(), *own))));
+        }
+        faults
+    }
+}
+
+impl Fault {
+    /// As a finding with this identifier.
+    pub fn finding(&self, id: &'static str, range: Range) -> Finding {
+        let (message, fix) = match self {
+            Self::Outside => (
+                "MetalLB announces addresses in the local network, and these are not all in it"
+                    .to_owned(),
+                "take addresses of network.lan that DHCP does not hand out",
+            ),
+            Self::InUse(owner, address) => (
+                format!(
+                    "{address} is {owner}'s own address: MetalLB would hand it out a second time"
+                ),
+                "leave it out of network.load_balancer.addresses",
+            ),
+        };
+        Finding::error(id, range.to_string(), message).fix(fix)
     }
 }
 

@@ -4,20 +4,20 @@ use crate::answer::Answer;
 use crate::change::Change;
 use crate::observed::Observed;
 use crate::oracle::Unit;
-use crate::plan::{self, Request};
+use crate::plan::Request;
 use crate::render::{heketi, k8s, sh, svg, text};
 use crate::site::Site;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::node::unknown;
+use cluster::edge::{Artefact, Common, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::invalid::suggestion;
 use cluster::inventory::Section;
 use cluster::name::Label;
-use serde::Deserialize;
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = "
   The reference cluster: what its volume survives, for people
     gluster-plan --example | gluster-plan -f text
 
@@ -47,13 +47,10 @@ const EXAMPLES: &str = "\
 
 /// Lay replicated Gluster volumes over the nodes' USB sticks and prove what they survive
 #[derive(Debug, Parser)]
-pub struct Arguments {
+pub struct Cli {
     #[command(flatten)]
-    common: Common,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
-    /// The node whose own part is wanted (-f sh, text)
+    common: Common<Format>,
+    /// With -f sh or text: the node whose own part is wanted
     #[arg(long, value_name = "NAME")]
     node: Option<Label>,
     /// Answer whether the volumes go on without these nodes, sticks (pi3:sda) and power domains
@@ -83,8 +80,8 @@ pub struct Arguments {
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The document with the key gluster_plan
+pub enum Format {
+    /// The document with the key `gluster_plan`
     #[default]
     Json,
     /// A drawing and tables for people
@@ -95,13 +92,22 @@ enum Format {
     K8s,
     /// Heketi's topology.json
     Heketi,
-    /// The drawing as a picture
+    /// A picture of it (SVG), also of a no
     Svg,
 }
 
-impl Tool for Arguments {
+impl cluster::edge::Format for Format {}
+
+impl Tool for Cli {
     const NAME: &'static str = "gluster-plan";
     const EXAMPLES: &'static str = EXAMPLES;
+    const SYSTEMS: &'static [(&'static str, &'static str)] = &[
+        ("raspios, ubuntu, debian", "all of it; 64-bit only"),
+        (
+            "rancheros, burmillaos",
+            "a script and a cloud-config fragment; unproven: there is no Gluster package",
+        ),
+    ];
     const SECTIONS: &'static [Section] = &[
         Section::Name,
         Section::Network,
@@ -109,72 +115,39 @@ impl Tool for Arguments {
         Section::Nodes,
         Section::Storage,
     ];
+    type Format = Format;
     type Answer = Answer;
 
-    fn common(&self) -> &Common {
+    fn common(&self) -> &Common<Format> {
         &self.common
     }
 
-    fn form(&self) -> Form {
-        match self.format {
-            Format::Json => Form::Json,
-            Format::Text => Form::Text,
-            _ => Form::Artefact,
-        }
-    }
-
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
-        let budget: Option<PoeBudget> = input
-            .document
-            .answer("poe_budget")
-            .context("reading poe-budget's answer")?;
-        let shed_order = budget.map(|budget| budget.shed_order).unwrap_or_default();
-        let not_ok = input.document.answers_not_ok().contains(&"poe_budget");
-        let site = Site::read(&input.inventory, &shed_order);
+        let (site, warning) = crate::site(&input)?;
         let request = self.request(&site)?;
-        let (answer, mut findings) = plan::plan(site, &input.inventory, &request);
-        if not_ok && !shed_order.is_empty() {
-            findings.push(
-                Finding::warning(
-                    "gluster-answer-not-ok",
-                    "poe_budget",
-                    "the order in which nodes go dark is used here, and poe-budget's answer is no",
-                )
-                .fix("read .poe_budget.findings and mend what they name"),
-            );
-        }
+        let (answer, mut findings) = crate::answer(&input.inventory, site, &request);
+        findings.extend(warning);
         Ok((answer, findings))
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(text::text(verdict))
+        Ok(match self.common.format {
+            Format::Svg => svg::picture(&verdict.answer),
+            _ => text::text(verdict),
+        })
     }
 
     fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
         let answer = &verdict.answer;
-        let (path, content, mode) = match self.format {
-            Format::K8s => ("gluster.yaml", k8s::manifests(answer), 0o644),
-            Format::Heketi => ("topology.json", heketi::topology(answer), 0o644),
-            Format::Svg => ("gluster.svg", svg::picture(answer), 0o644),
-            Format::Sh | Format::Json | Format::Text => ("gluster.sh", sh::script(answer), 0o755),
-        };
-        Ok(vec![Artefact {
-            path: PathBuf::from(path),
-            content: content.into_bytes(),
-            mode,
+        Ok(vec![match self.common.format {
+            Format::K8s => Artefact::text("gluster.yaml", k8s::manifests(answer), 0o644),
+            Format::Heketi => Artefact::text("topology.json", heketi::topology(answer), 0o644),
+            _ => Artefact::text("gluster.sh", sh::script(answer), 0o755),
         }])
     }
 }
 
-/// poe-budget's answer, as far as it matters here.
-#[derive(Debug, Deserialize)]
-struct PoeBudget {
-    /// Devices, those first that go dark first.
-    #[serde(default)]
-    shed_order: Vec<String>,
-}
-
-impl Arguments {
+impl Cli {
     /// Arguments and files as one request.
     fn request(&self, site: &Site) -> anyhow::Result<Request> {
         let reading = "reading the arguments";
@@ -188,7 +161,7 @@ impl Arguments {
             let problem = "--observed was given twice, and both files are of the same command";
             return Err(Usage::new(problem)).context(reading);
         }
-        if self.node.is_some() && !matches!(self.format, Format::Sh | Format::Text) {
+        if self.node.is_some() && !matches!(self.common.format, Format::Sh | Format::Text) {
             return Err(Usage::new("--node has no effect without -f sh or -f text"))
                 .context(reading);
         }
@@ -198,11 +171,11 @@ impl Arguments {
             node: self
                 .node
                 .as_ref()
-                .map(|name| node(site, name.as_str(), "--node"))
+                .map(|name| node(site, name, "--node"))
                 .transpose()
                 .context(reading)?,
             compare: self.compare,
-            heketi: self.format == Format::Heketi,
+            heketi: self.common.format == Format::Heketi,
             observed,
         })
     }
@@ -252,12 +225,12 @@ impl Arguments {
             }));
         }
         if let Some(name) = &self.remove {
-            return Ok(Some(Change::Remove(node(site, name.as_str(), "--remove")?)));
+            return Ok(Some(Change::Remove(node(site, name, "--remove")?)));
         }
         let mut nodes: Vec<usize> = self
             .add
             .iter()
-            .map(|name| node(site, name.as_str(), "--add"))
+            .map(|name| node(site, name, "--add"))
             .collect::<Result<_, _>>()?;
         let given = nodes.len();
         nodes.dedup();
@@ -268,14 +241,10 @@ impl Arguments {
     }
 }
 
-fn node(site: &Site, name: &str, flag: &str) -> Result<usize, Usage> {
-    site.node(name).ok_or_else(|| {
-        let known: Vec<&str> = site.nodes.iter().map(|node| node.name.as_str()).collect();
-        Usage::new(format!(
-            "{flag} {name}: the document has no such node{}",
-            suggestion(name, known)
-        ))
-    })
+fn node(site: &Site, name: &Label, option: &str) -> Result<usize, Usage> {
+    let known = site.nodes.iter().map(|node| node.name.as_str());
+    let found = site.node(name.as_str());
+    found.ok_or_else(|| unknown(name, option, known))
 }
 
 fn stick(site: &Site, name: &str) -> Result<usize, Usage> {

@@ -27,3 +27,44 @@ pub mod split;
 pub mod steps;
 pub mod survival;
 pub mod volume;
+
+use answer::Answer;
+use anyhow::Context;
+use cluster::edge::Input;
+use cluster::finding::{Finding, used_and_no};
+use cluster::inventory::Inventory;
+use plan::Request;
+use serde::Deserialize;
+use site::Site;
+
+/// poe-budget's answer, as far as it matters here.
+#[derive(Debug, Default, Deserialize)]
+struct PoeBudget {
+    /// Devices, those first that go dark first.
+    #[serde(default)]
+    shed_order: Vec<String>,
+}
+
+/// The nodes, sticks and power domains of the document, in the order in which poe-budget says that nodes go dark; and the
+/// warning where that answer is a "no".
+///
+/// # Errors
+/// poe-budget's answer cannot be read.
+pub fn site(input: &Input<'_>) -> anyhow::Result<(Site, Option<Finding>)> {
+    let budget: Option<PoeBudget> = input
+        .document
+        .answer("poe_budget")
+        .context("reading poe-budget's answer")?;
+    let shed_order = budget.unwrap_or_default().shed_order;
+    let site = Site::read(&input.inventory, &shed_order);
+    if shed_order.is_empty() {
+        return Ok((site, None));
+    }
+    let warning = used_and_no(input.document, "poe_budget", "gluster-answer-not-ok");
+    Ok((site, warning))
+}
+
+/// The whole job: a site and what is asked of it in, the answer and what was noticed out.
+pub fn answer(inventory: &Inventory, site: Site, request: &Request) -> (Answer, Vec<Finding>) {
+    plan::plan(site, inventory, request)
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster::edge::main::<gluster_plan::cli::Arguments>()
+    cluster::edge::main::<gluster_plan::cli::Cli>()
 }

@@ -449,7 +449,7 @@ fn what_is_no_answer_of_gluster_is_65() {
 }
 
 /// What four real glusterds printed, read back.
-fn golden(name: &str) -> String {
+fn observed(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/observed")
         .join(name);
@@ -465,8 +465,8 @@ fn lab(replica: u64) -> Value {
 #[test]
 fn what_is_there_is_not_done_again() {
     let files = [
-        format!("--observed={}", golden("info.xml")),
-        format!("--observed={}", golden("pool.xml")),
+        format!("--observed={}", observed("info.xml")),
+        format!("--observed={}", observed("pool.xml")),
     ];
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let same = answer(&files, &lab(4));
@@ -516,6 +516,9 @@ fn hostile_names_stay_what_they_are() {
     ]);
     let svg = run(&["-f", "svg"], &document).text();
     let picture = roxmltree::Document::parse(&svg).unwrap();
+    let lost = run(&["-f", "svg", "--lose", "pi1,pi2"], &document);
+    assert_eq!(lost.code, Some(3));
+    assert!(lost.text().starts_with("<svg "), "a picture shows a no too");
     let texts: Vec<&str> = picture
         .descendants()
         .filter_map(|node| node.text())
@@ -557,7 +560,6 @@ fn hostile_names_stay_what_they_are() {
 
 #[test]
 fn files_are_what_they_were() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let local = with(&[("/storage/volumes/0/provisioner", json!("local-path"))]);
     let cases: [(&[&str], Value, &str); 7] = [
         (&["-f", "text"], example(), "reference.txt"),
@@ -578,22 +580,15 @@ fn files_are_what_they_were() {
     ];
     for (arguments, document, name) in cases {
         let text = run(arguments, &document).text();
-        let path = folder.join(name);
-        if std::env::var_os("GOLDEN").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            text == expected,
-            "{name} is not what it was; GOLDEN=1 writes it anew"
-        );
+        cluster_tests::golden(env!("CARGO_MANIFEST_DIR"), name, &text).unwrap();
     }
 }
 
 #[test]
 fn a_node_joins_once() {
-    let files = [golden("info.xml"), golden("pool.xml")].map(|path| format!("--observed={path}"));
+    let files = ["info.xml", "pool.xml"]
+        .map(observed)
+        .map(|path| format!("--observed={path}"));
     let joined = answer(&[&files[0], &files[1], "--add", "pi4"], &lab(4));
     assert_eq!(joined["findings"][0]["id"], "gluster-same-node");
     assert_eq!(

@@ -279,7 +279,7 @@ fn of_questions() -> Vec<Case> {
             &[],
             "warning",
             "gluster-answer-not-ok",
-            "poe-budget's answer is no",
+            "its own answer is no",
         ),
         asked(
             with(&[]),

@@ -4,6 +4,7 @@ use crate::ca::CaAnswer;
 use crate::here::Report;
 use crate::platform::KernelCommandLine;
 use crate::remove::Removal;
+use cluster::edge::nodes;
 use cluster::inventory::{Os, Role};
 use cluster::plan::Step;
 use schemars::JsonSchema;
@@ -17,8 +18,10 @@ use std::net::IpAddr;
 pub struct Answer {
     /// Whether there is something to do on some node.
     pub pending: bool,
+    /// Whether this run did something.
+    pub changed: bool,
     /// The answer for each node by its name.
-    pub nodes: BTreeMap<String, NodeAnswer>,
+    pub nodes: BTreeMap<String, Entry>,
     /// The order in which the nodes join: servers first, the next one when the one before is ready.
     pub order: Vec<String>,
     /// What the number of servers means; `null` where no nodes are planned.
@@ -35,9 +38,42 @@ pub struct Answer {
     /// How a node leaves (`--remove`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removal: Option<Removal>,
-    /// What a run on a node found (`--check`, `--rehearse`, `--apply`).
+    /// The node that this run was on; `None` where it was on none.
+    #[serde(skip)]
+    pub here: Option<String>,
+}
+
+/// What is said of one node: what is planned for it, and what came of the last run there.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "Node")]
+pub struct Entry {
+    /// What is planned; missing where no document says it.
+    #[serde(flatten)]
+    pub planned: Option<NodeAnswer>,
+    /// What came of the last run on it (`--check`, `--rehearse`, `--apply`, `--leave`); missing where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub here: Option<Report>,
+    pub run: Option<nodes::Entry<Report>>,
+}
+
+impl Answer {
+    /// What is planned for a node.
+    pub fn planned(&self, name: &str) -> Option<&NodeAnswer> {
+        self.nodes.get(name)?.planned.as_ref()
+    }
+
+    /// What is planned for each node.
+    pub fn plans(&self) -> impl Iterator<Item = &NodeAnswer> {
+        self.nodes.values().filter_map(|node| node.planned.as_ref())
+    }
+
+    /// What this run found, with the name of the node that it was on.
+    pub fn report(&self) -> Option<(&str, &Report)> {
+        let name = self.here.as_deref()?;
+        match self.nodes.get(name)?.run.as_ref()? {
+            nodes::Entry::New(report) => Some((name, report)),
+            nodes::Entry::Kept(_) => None,
+        }
+    }
 }
 
 /// What the number of servers means.

@@ -6,7 +6,8 @@ use crate::here::Here;
 use crate::render::{ansible, files, k3sup, ports, remove, sh, text};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::node::{NodeArguments, unknown};
+use cluster::edge::{Artefact, Common, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::inventory::{Inventory, Section};
 use cluster::name::Label;
@@ -16,16 +17,48 @@ use serde_json::Value;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "
+  The reference cluster, for people: who is a server, and why
+    k3s-join --example | k3s-join -f text
+
+  The cluster's certificate authorities, before any node exists
+    k3s-join --make-ca k3s-ca cluster.json -f text
+
+  A folder for each node, and one of them onto its node
+    k3s-join -f files -o nodes cluster.json
+    tar -C nodes/pi2 --owner=0 --group=0 -c . |
+      ssh pi2 sudo tar -C / -x --no-overwrite-dir
+
+  The configuration file of one node
+    k3s-join -f config --node pi2 cluster.json
+
+  From k3sup's list of machines, and back
+    echo '[{\"hostname\": \"pi1\", \"ip\": \"192.168.11.11\"}]' | k3s-join
+
+  How a node leaves, in the order that keeps the quorum
+    k3s-join --remove pi3 -f text cluster.json
+
+  On a node, or on its mounted card: what would keep it from joining
+    sudo k3s-join --check -f text cluster.json
+    k3s-join --check -n --sysroot /media/rootfs -f text
+
+  How joining would go; nothing is registered
+    k3s-join --rehearse -n --server https://192.168.11.11:6443 \\
+      --token-file k3s.token -f text
+
+  Join, or say within five minutes why not; and leave again
+    sudo k3s-join --apply --run-installer install.sh cluster.json
+    sudo k3s-join --leave --apply cluster.json";
+
 /// What each node needs to become a K3s server or agent, checked before it joins
 #[derive(Debug, Clone, Parser)]
 pub struct Cli {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: Common<Format>,
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
     #[command(flatten)]
     pub(crate) secrets: Secrets,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
     /// Make the cluster's certificate authorities and an administrator's kubeconfig in this new folder
     #[arg(long, value_name = "DIR")]
     pub(crate) make_ca: Option<PathBuf>,
@@ -39,7 +72,7 @@ pub struct Cli {
     lans: OnceCell<Vec<IpNet>>,
 }
 
-/// The forms of output.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// The document with the key `k3s_join`
@@ -77,7 +110,7 @@ impl Cli {
         match (&self.make_ca, &self.remove) {
             (Some(folder), _) => Mode::MakeCa(folder.clone()),
             (None, Some(node)) => Mode::Remove(node.clone()),
-            (None, None) if self.here.asked() => Mode::Here,
+            (None, None) if (self.node.apply || self.here.asked()) => Mode::Here,
             (None, None) => Mode::Plan,
         }
     }
@@ -96,7 +129,7 @@ impl Cli {
             return Err(Usage::new(format!("--server: {problem}")))
                 .context("reading the arguments");
         }
-        let problem = match (&self.here.node.node, self.mode(), self.format) {
+        let problem = match (&self.node.node, self.mode(), self.common.format) {
             (_, Mode::Plan | Mode::Remove(_), _) if self.here.stray().is_some() => format!(
                 "{} goes with --check, --rehearse or --apply; a document says it in `k3s` and `nodes`",
                 self.here.stray().unwrap_or_default()
@@ -105,13 +138,8 @@ impl Cli {
                 "--check, --rehearse and --apply have the formats json and text".to_owned()
             }
             (Some(node), ..) if !self.knows(inventory, node) => {
-                let known: Vec<&str> = inventory
-                    .nodes
-                    .iter()
-                    .map(|node| node.name.as_str())
-                    .collect();
-                let hint = cluster::invalid::suggestion(node.as_str(), known);
-                format!("the document has no node {:?}{hint}", node.as_str())
+                let known = inventory.nodes.iter().map(|node| node.name.as_str());
+                return Err(unknown(node, "--node", known)).context("reading the arguments");
             }
             (_, Mode::MakeCa(_), format) if !matches!(format, Format::Json | Format::Text) => {
                 "--make-ca writes its files itself; -f json or text says what".to_owned()
@@ -127,47 +155,21 @@ impl Cli {
     }
 }
 
-const EXAMPLES: &str = "\
-  The reference cluster, for people: who is a server, and why
-    k3s-join --example | k3s-join -f text
-
-  The cluster's certificate authorities, before any node exists
-    k3s-join --make-ca k3s-ca cluster.json -f text
-
-  A folder for each node, and one of them onto its node
-    k3s-join -f files -o nodes cluster.json
-    tar -C nodes/pi2 --owner=0 --group=0 -c . |
-      ssh pi2 sudo tar -C / -x --no-overwrite-dir
-
-  The configuration file of one node
-    k3s-join -f config --node pi2 cluster.json
-
-  From k3sup's list of machines, and back
-    echo '[{\"hostname\": \"pi1\", \"ip\": \"192.168.11.11\"}]' | k3s-join
-
-  How a node leaves, in the order that keeps the quorum
-    k3s-join --remove pi3 -f text cluster.json
-
-  On a node, or on its mounted card: what would keep it from joining
-    sudo k3s-join --check -f text cluster.json
-    k3s-join --check -n --sysroot /media/rootfs -f text
-
-  How joining would go; nothing is registered
-    k3s-join --rehearse -n --server https://192.168.11.11:6443 \\
-      --token-file k3s.token -f text
-
-  Join, or say within five minutes why not; and leave again
-    sudo k3s-join --apply --run-installer install.sh cluster.json
-    sudo k3s-join --leave --apply cluster.json
-
-Operating systems:
-  raspios, ubuntu, debian  files, script, installer or airgap; not yet tried
-                           on real hardware
-  rancheros, burmillaos    a container by cloud-config; unproven";
+impl cluster::edge::Format for Format {}
 
 impl Tool for Cli {
     const NAME: &'static str = "k3s-join";
     const EXAMPLES: &'static str = EXAMPLES;
+    const SYSTEMS: &'static [(&'static str, &'static str)] = &[
+        (
+            "raspios, ubuntu, debian",
+            "files, script, installer or airgap; not yet tried on real hardware",
+        ),
+        (
+            "rancheros, burmillaos",
+            "a container by cloud-config; unproven",
+        ),
+    ];
     const SECTIONS: &'static [Section] = &[
         Section::Name,
         Section::Network,
@@ -176,18 +178,11 @@ impl Tool for Cli {
         Section::Storage,
         Section::K3s,
     ];
+    type Format = Format;
     type Answer = Answer;
 
-    fn common(&self) -> &Common {
+    fn common(&self) -> &Common<Format> {
         &self.common
-    }
-
-    fn form(&self) -> Form {
-        match self.format {
-            Format::Json => Form::Json,
-            Format::Text => Form::Text,
-            _ => Form::Artefact,
-        }
     }
 
     fn adopt(&self, input: Vec<u8>) -> anyhow::Result<Vec<u8>> {
@@ -206,20 +201,14 @@ impl Tool for Cli {
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(text::text(verdict, self.here.node.node.as_ref()))
+        Ok(text::text(verdict, self.node.node.as_ref()))
     }
 
     fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
         let answer = &verdict.answer;
-        let node = self.here.node.node.as_ref();
-        let one = |path: &str, content: String| {
-            vec![Artefact {
-                path: PathBuf::from(path),
-                content: content.into_bytes(),
-                mode: 0o644,
-            }]
-        };
-        Ok(match (self.format, &answer.removal) {
+        let node = self.node.node.as_ref();
+        let one = |path: &str, content: String| vec![Artefact::text(path, content, 0o644)];
+        Ok(match (self.common.format, &answer.removal) {
             (Format::Sh, Some(removal)) => one("remove.sh", remove::script(removal)),
             (Format::Sh, None) => sh::scripts(answer, node),
             (Format::Config, _) => files::configs(answer, node),

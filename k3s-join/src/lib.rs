@@ -34,11 +34,16 @@ use answer::Answer;
 use anyhow::Context;
 use ca::CaAnswer;
 use cli::Cli;
-use cluster::edge::{Form, Input, Tool, Usage};
+use cluster::edge::node::unknown;
+use cluster::edge::nodes::Earlier;
+use cluster::edge::{Form, Input, Tool};
 use cluster::finding::{Finding, Severity};
 use cluster::name::Label;
 use plan::Shared;
 use request::Request;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use token::Which;
@@ -87,17 +92,39 @@ fn on_node(
     };
     // Advice about the cluster has its place in the plan.
     findings.retain(|finding| finding.severity != Severity::Info);
-    let given: Option<serde_json::Value> = input
+    let earlier: Earlier = input
         .document
         .answer("k3s_join")
-        .context("reading the document")?;
+        .context("reading the document")?
+        .unwrap_or_default();
     let blocked = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    let (report, more) = here::run(cli, request, &answer, given.as_ref(), blocked)?;
+    let (name, report, more) = here::run(cli, request, &answer, &earlier, blocked)?;
     findings.extend(more);
-    answer.here = Some(report);
+    answer.changed = report.changed();
+    answer.pending = report.pending().unwrap_or(answer.pending);
+    let own = BTreeMap::from([(name.clone(), report)]);
+    let (runs, _) = runs(earlier)?.join(own, "k3s-kept-answer", &mut findings);
+    for (name, run) in runs {
+        answer.nodes.entry(name).or_default().run = Some(run);
+    }
+    answer.here = Some(name);
     Ok((answer, findings))
+}
+
+/// What came of the last run on each node: what is planned is planned anew, for all of them.
+fn runs(earlier: Earlier) -> anyhow::Result<Earlier> {
+    #[derive(Deserialize)]
+    struct Node {
+        run: Option<Box<RawValue>>,
+    }
+    let mut nodes = BTreeMap::new();
+    for (name, raw) in earlier.nodes {
+        let node: Node = serde_json::from_str(raw.get()).context("reading the document")?;
+        nodes.extend(node.run.map(|run| (name, run)));
+    }
+    Ok(Earlier { nodes })
 }
 
 /// Makes the certificate authorities, and plans with them.
@@ -162,15 +189,10 @@ fn make_ca(
 
 /// How a node leaves. What speaks against the cluster as a whole speaks against that too.
 fn remove(request: &Request, node: &Label) -> anyhow::Result<(Answer, Vec<Finding>)> {
-    let known: Vec<&str> = request
-        .nodes()
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect();
-    let Some(at) = known.iter().position(|name| *name == node.as_str()) else {
-        let hint = cluster::invalid::suggestion(node.as_str(), known);
-        let problem = format!("the document has no node {:?}{hint}", node.as_str());
-        return Err(Usage::new(problem)).context("reading the arguments");
+    let nodes = request.nodes();
+    let Some(at) = nodes.iter().position(|known| known.name == *node) else {
+        let known = nodes.iter().map(|node| node.name.as_str());
+        return Err(unknown(node, "--remove", known)).context("reading the arguments");
     };
     let (mut answer, mut findings) = plan::plan(request);
     findings.retain(|finding| finding.severity == Severity::Error);

@@ -5,7 +5,7 @@ use crate::token::Pin;
 use crate::version::Version;
 use anyhow::Context;
 use cluster::document::Document;
-use cluster::finding::Finding;
+use cluster::finding::{Finding, used_and_no};
 use cluster::invalid::Invalid;
 use cluster::inventory::{Inventory, K3s, Node};
 use cluster::pool::Pool;
@@ -112,14 +112,9 @@ impl Request {
             ("poe_budget", !self.shed_order.is_empty() && !roles_given),
             ("gluster_plan", self.gluster.is_some()),
         ];
-        let no = document.answers_not_ok();
-        for (key, _) in used.iter().filter(|(key, used)| *used && no.contains(key)) {
-            let message = format!("{key} is used here, and its own answer is no");
-            self.findings.push(
-                Finding::warning("k3s-answer-not-ok", *key, message)
-                    .fix(format!("read .{key}.findings and mend what they name")),
-            );
-        }
+        let used = used.into_iter().filter(|(_, used)| *used);
+        self.findings
+            .extend(used.filter_map(|(key, _)| used_and_no(document, key, "k3s-answer-not-ok")));
     }
 
     /// The nodes.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::{Outcome, Program};
+use cluster_tests::ran;
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -171,7 +172,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
             None => assert_eq!(content, file["content"].as_str().unwrap()),
         }
     }
-    let act = &answer(&outcome)["here"]["act"];
+    let act = &ran(&answer(&outcome))["act"];
     assert_eq!(
         (&act["changed"], &act["pending"]),
         (&json!(true), &json!([]))
@@ -185,7 +186,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
 
     let again = world.apply();
     assert_eq!(again.code, Some(0));
-    assert_eq!(answer(&again)["here"]["act"]["did"], json!([]));
+    assert_eq!(ran(&answer(&again))["act"]["did"], json!([]));
     // Permissions that were opened since are set again.
     let token = "card/etc/rancher/k3s/k3s-join.token";
     let token = if world.path(token).exists() {
@@ -195,7 +196,7 @@ fn a_card_becomes_the_node_and_once_is_enough() {
     };
     std::fs::set_permissions(world.path(&token), Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
-        answer(&world.apply())["here"]["act"]["did"]
+        ran(&answer(&world.apply()))["act"]["did"]
             .as_array()
             .unwrap()
             .len(),
@@ -224,7 +225,7 @@ fn leaving_takes_it_back_and_keeps_the_nodes_password() {
         "it was only asked what would be done"
     );
     assert!(
-        answer(&shown)["here"]["act"]["pending"]
+        ran(&answer(&shown))["act"]["pending"]
             .as_array()
             .unwrap()
             .len()
@@ -255,7 +256,7 @@ fn leaving_takes_it_back_and_keeps_the_nodes_password() {
     );
     let again = world.run(&["--only", "--leave", "--apply", "cluster.json"]);
     assert_eq!(
-        (again.code, &answer(&again)["here"]["act"]["did"]),
+        (again.code, &ran(&answer(&again))["act"]["did"]),
         (Some(0), &json!([]))
     );
     // And it can come back.
@@ -270,7 +271,7 @@ fn without_a_document_only_the_command_line_is_mended() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.text());
     assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
     assert_eq!(
-        answer(&outcome)["here"]["act"]["did"],
+        ran(&answer(&outcome))["act"]["did"],
         json!(["keep-kernel-line", "kernel-line"])
     );
     assert_eq!(world.run(&["-n", "--only", "--check"]).code, Some(0));
@@ -283,7 +284,7 @@ fn what_could_keep_the_card_from_starting_is_refused_before_anything_is_written(
     let outcome = world.apply();
     assert_eq!(outcome.code, Some(3));
     assert!(
-        errors(&outcome).contains(&"kernel-line-unfit".to_owned()),
+        errors(&outcome).contains(&"k3s-kernel-line-unfit".to_owned()),
         "{}",
         outcome.text()
     );
@@ -298,8 +299,8 @@ fn what_could_keep_the_card_from_starting_is_refused_before_anything_is_written(
         (
             Some(3),
             vec![
-                "kernel-line-memory".to_owned(),
-                "hostname-differs".to_owned()
+                "k3s-kernel-line-memory".to_owned(),
+                "k3s-hostname-differs".to_owned()
             ]
         )
     );
@@ -390,8 +391,8 @@ fn program_and_images_are_compared_before_they_are_copied() {
         (
             Some(3),
             vec![
-                "kernel-line-memory".to_owned(),
-                "release-sum-differs".to_owned()
+                "k3s-kernel-line-memory".to_owned(),
+                "k3s-release-sum-differs".to_owned()
             ]
         )
     );
@@ -415,7 +416,7 @@ fn program_and_images_are_compared_before_they_are_copied() {
     );
     world.put("script", "#!/bin/sh\n", 0o755);
     let outcome = world.run(&["--only", "--apply", "--binary", "script", "cluster.json"]);
-    assert_eq!(errors(&outcome), ["binary-no-program"]);
+    assert_eq!(errors(&outcome), ["k3s-binary-no-program"]);
 }
 
 #[test]
@@ -445,7 +446,7 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
         if std::fs::read_to_string(journal).is_ok_and(|text| text.contains("\"plan\"")) {
             cut += 1;
             let shown = world.run(&["--only", "--check", "cluster.json"]).text();
-            assert!(shown.contains("apply-unfinished"), "{shown}");
+            assert!(shown.contains("k3s-unfinished"), "{shown}");
         }
         let outcome = world.apply();
         assert_eq!(
@@ -459,7 +460,41 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
             world.read("card/boot/firmware/cmdline.txt.before-k3s-join"),
             format!("{LINE}\n")
         );
-        assert_eq!(answer(&outcome)["here"]["act"]["pending"], json!([]));
+        assert_eq!(ran(&answer(&outcome))["act"]["pending"], json!([]));
     }
     assert!(cut >= 5, "only {cut} of 40 kills came into the middle");
+}
+
+#[test]
+fn a_run_on_one_node_leaves_what_came_of_the_others() {
+    let world = World::new(&format!("{LINE}{WORDS}\n"));
+    // The card is pi2's.
+    let first = world.run(&["--check", "--node", "pi1", "cluster.json"]);
+    assert_eq!(first.code, Some(3), "{}", first.text());
+    world.put("seen.json", &first.text(), 0o644);
+    let second = world.run(&["--apply", "seen.json"]);
+    assert_eq!(second.code, Some(0), "{}", second.text());
+    let own = |outcome: &Outcome| outcome.json().unwrap()["k3s_join"].clone();
+    let (before, after) = (own(&first), own(&second));
+    let pi1 = &after["nodes"]["pi1"];
+    assert_eq!(pi1, &before["nodes"]["pi1"]);
+    assert_eq!(pi1["run"]["ok"], false);
+    assert_eq!(pi1["role"], "server");
+    assert_eq!(after["nodes"]["pi2"]["run"]["ok"], true);
+    assert_eq!(after["nodes"]["pi3"].get("run"), None);
+    assert_eq!(after["changed"], true);
+    let kept = |finding: &&Value| finding["id"] == "k3s-kept-answer";
+    let findings = after["findings"].as_array().unwrap();
+    let told: Vec<&Value> = findings.iter().filter(kept).collect();
+    assert_eq!(told.len(), 1, "{findings:?}");
+    assert_eq!(told[0]["subject"], "pi1");
+    // What came of a run is no part of the plan that was reviewed.
+    world.put("seen.json", &second.text(), 0o644);
+    let third = world.run(&["--apply", "seen.json"]);
+    assert_eq!(third.code, Some(0), "{}", third.text());
+    assert_eq!(own(&third)["changed"], false);
+    // A plan for all nodes replaces what was said of each.
+    let planned = own(&world.run(&["seen.json"]));
+    let nodes = planned["nodes"].as_object().unwrap();
+    assert!(nodes.values().all(|node| node.get("run").is_none()));
 }

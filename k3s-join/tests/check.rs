@@ -5,6 +5,7 @@
 use cluster::finding::{Finding, Severity};
 use cluster::inventory::Role;
 use cluster_tests::program::{Outcome, Program};
+use cluster_tests::ran;
 use k3s_join::check::check;
 use k3s_join::check::state::{Address, Boot, Cgroups, Network, Setting, State, Volume, Wish};
 use std::collections::BTreeSet;
@@ -126,12 +127,12 @@ fn a_good_node_has_nothing_to_say() {
 #[test]
 fn memory_cgroups_by_their_effect() {
     // 1: nothing asks for it.
-    finds("memory-cgroup-off", Error, |state, _| {
+    finds("k3s-memory-cgroup-off", Error, |state, _| {
         without_memory(state);
         state.boot = boot(LINE, LINE);
     });
     // Asked for in the file, not yet started with it.
-    finds("reboot-required", Error, |state, _| {
+    finds("k3s-reboot-required", Error, |state, _| {
         without_memory(state);
         state.boot = boot(GOOD_LINE, LINE);
     });
@@ -150,16 +151,16 @@ fn memory_cgroups_by_their_effect() {
     );
     // 4: it only looks off, as no word asks for it: the controller is there.
     assert_eq!(self::found(|state, _| state.boot = boot(LINE, LINE)), []);
-    finds("cgroup-controller-missing", Error, |state, _| {
+    finds("k3s-cgroup-controller-missing", Error, |state, _| {
         state.cgroups = Some(Cgroups::V2(words("cpu memory pids")))
     });
-    finds("cgroup-not-mounted", Error, |state, _| {
+    finds("k3s-cgroup-not-mounted", Error, |state, _| {
         state.cgroups = Some(Cgroups::Unmounted)
     });
-    finds("cgroup-v1", Warning, |state, _| {
+    finds("k3s-cgroup-v1", Warning, |state, _| {
         state.cgroups = Some(Cgroups::V1(words("cpu cpuset memory pids")))
     });
-    finds("cgroup-v1", Error, |state, wish| {
+    finds("k3s-cgroup-v1", Error, |state, wish| {
         state.cgroups = Some(Cgroups::V1(words("cpu cpuset memory pids")));
         wish.version = Some("v1.35.0+k3s1".to_owned());
     });
@@ -177,7 +178,7 @@ fn the_file_of_the_command_line() {
             .insert("/boot/cmdline.txt".to_owned(), GOOD_LINE.into());
     });
     let ids: Vec<_> = found.iter().map(|f| f.id).collect();
-    assert_eq!(ids, ["memory-cgroup-off", "kernel-line-wrong-file"]);
+    assert_eq!(ids, ["k3s-memory-cgroup-off", "k3s-kernel-line-wrong-file"]);
     // 3: on a second line.
     let split = GOOD_LINE.replace(" cgroup_memory", "\ncgroup_memory");
     let found = self::found(|state, _| {
@@ -185,18 +186,21 @@ fn the_file_of_the_command_line() {
         state.boot = boot(&split, LINE);
     });
     let ids: Vec<_> = found.iter().map(|f| f.id).collect();
-    assert_eq!(ids, ["memory-cgroup-off", "kernel-line-second-line"]);
+    assert_eq!(
+        ids,
+        ["k3s-memory-cgroup-off", "k3s-kernel-line-second-line"]
+    );
     // Where it works all the same, it is only untidy.
-    finds("kernel-line-second-line", Warning, |state, _| {
+    finds("k3s-kernel-line-second-line", Warning, |state, _| {
         state.boot = boot(&split, LINE)
     });
-    finds("kernel-line-regenerated", Warning, |state, _| {
+    finds("k3s-kernel-line-regenerated", Warning, |state, _| {
         state.boot.regenerated = Some(("/etc/default/raspi-extra-cmdline".to_owned(), Vec::new()));
     });
-    finds("kernel-line-filtered", Info, |state, _| {
+    finds("k3s-kernel-line-filtered", Info, |state, _| {
         state.boot.filtered = Some("pi5".to_owned())
     });
-    finds("boot-not-mounted", Warning, |state, _| {
+    finds("k3s-boot-not-mounted", Warning, |state, _| {
         state.boot = Boot {
             unmounted: Some("/boot/firmware".to_owned()),
             ..boot(GOOD_LINE, GOOD_LINE)
@@ -207,7 +211,7 @@ fn the_file_of_the_command_line() {
 
 #[test]
 fn modules_of_the_running_kernel() {
-    finds("module-missing", Error, |state, _| {
+    finds("k3s-module-missing", Error, |state, _| {
         state.modules.available.remove("vxlan");
     });
     let ubuntu = found(|state, _| {
@@ -228,10 +232,10 @@ fn modules_of_the_running_kernel() {
         }),
         []
     );
-    finds("modules-other-kernel", Error, |state, _| {
+    finds("k3s-modules-other-kernel", Error, |state, _| {
         state.modules.releases = words("6.12.30+rpt-rpi-v8")
     });
-    finds("module-unknown", Warning, |state, _| {
+    finds("k3s-module-unknown", Warning, |state, _| {
         state.modules.releases.clear();
         state.modules.available.remove("vxlan");
     });
@@ -239,33 +243,33 @@ fn modules_of_the_running_kernel() {
 
 #[test]
 fn who_the_node_is() {
-    finds("hostname-differs", Error, |state, _| {
+    finds("k3s-hostname-differs", Error, |state, _| {
         state.host.name = Some("raspberrypi".to_owned())
     });
-    finds("hostname-of-image", Error, |state, wish| {
+    finds("k3s-hostname-of-image", Error, |state, wish| {
         state.host.name = Some("raspberrypi".to_owned());
         wish.name = None;
         wish.machine_ids.clear();
     });
-    finds("hostname-invalid", Error, |state, wish| {
+    finds("k3s-hostname-invalid", Error, |state, wish| {
         state.host.name = Some("my_node".to_owned());
         wish.name = None;
         wish.machine_ids.clear();
     });
-    finds("machine-id-twice", Error, |state, _| {
+    finds("k3s-machine-id-twice", Error, |state, _| {
         state.host.machine_id = Some("AAAA".to_owned())
     });
-    finds("machine-id-missing", Error, |state, _| {
+    finds("k3s-machine-id-missing", Error, |state, _| {
         state.host.machine_id = Some(String::new())
     });
-    finds("own-name-unknown", Warning, |state, _| {
+    finds("k3s-own-name-unknown", Warning, |state, _| {
         state.host.resolves = Some((false, "getent".to_owned()))
     });
-    finds("server-name-unknown", Error, |state, _| {
+    finds("k3s-server-name-unknown", Error, |state, _| {
         state.host.server_resolves = Some(false)
     });
     // 6: it was a node, and its password is gone.
-    finds("node-password-lost", Error, |state, _| {
+    finds("k3s-node-password-lost", Error, |state, _| {
         state.k3s.was_agent = true
     });
     assert_eq!(
@@ -279,49 +283,49 @@ fn who_the_node_is() {
 
 #[test]
 fn what_of_k3s_is_there() {
-    finds("server-url", Error, |state, wish| {
+    finds("k3s-server-url", Error, |state, wish| {
         wish.server = Some("https://192.168.11.11".to_owned());
         network(state).source_asked = false;
     });
-    finds("unit-without-limit", Warning, |state, _| {
+    finds("k3s-unit-without-limit", Warning, |state, _| {
         state.k3s.unlimited = words("k3s-agent.service")
     });
-    finds("other-role-installed", Error, |state, _| {
+    finds("k3s-other-role-installed", Error, |state, _| {
         state.k3s.units = words("k3s.service")
     });
-    finds("server-data-left", Warning, |state, _| {
+    finds("k3s-server-data-left", Warning, |state, _| {
         state.k3s.was_server = true;
         state.k3s.node_password = true;
     });
     // 8: the agent trusts another CA than the token pins.
-    finds("agent-of-another-cluster", Error, |state, _| {
+    finds("k3s-agent-of-another-cluster", Error, |state, _| {
         state.k3s.agent_ca_hash = Some("3".repeat(64))
     });
     // 11: the datastore's token.
-    finds("server-token-differs", Error, |state, wish| {
+    finds("k3s-server-token-differs", Error, |state, wish| {
         wish.role = Some(Role::Server);
         state.k3s.token_sha256 = Some("4".repeat(64));
     });
     // 12 and its like.
-    finds("server-url-differs", Error, |state, _| {
+    finds("k3s-server-url-differs", Error, |state, _| {
         state
             .k3s
             .settings
             .insert("server".to_owned(), setting("https://192.168.11.99:6443"));
     });
-    finds("token-in-environment", Warning, |state, _| {
+    finds("k3s-token-in-environment", Warning, |state, _| {
         state.k3s.environment.insert("K3S_TOKEN".to_owned(), None);
     });
-    finds("mode-unquoted", Error, |state, _| {
+    finds("k3s-mode-unquoted", Error, |state, _| {
         state
             .k3s
             .settings
             .insert("write-kubeconfig-mode".to_owned(), setting("0644"));
     });
-    finds("secret-readable", Warning, |state, _| {
+    finds("k3s-secret-readable", Warning, |state, _| {
         state.k3s.open_secrets = vec![("/etc/rancher/k3s/config.yaml".to_owned(), 0o644)];
     });
-    finds("version-differs", Warning, |state, _| {
+    finds("k3s-version-differs", Warning, |state, _| {
         state.k3s.version = Some("v1.32.1+k3s1".to_owned())
     });
 }
@@ -329,34 +333,37 @@ fn what_of_k3s_is_there() {
 #[test]
 fn addresses_routes_and_ports() {
     // 13.
-    finds("no-default-route", Error, |state, _| {
+    finds("k3s-no-default-route", Error, |state, _| {
         network(state).default_routes.clear()
     });
-    finds("default-route-interface", Warning, |state, _| {
+    finds("k3s-default-route-interface", Warning, |state, _| {
         network(state).default_routes = words("wlan0 eth0")
     });
     // 15.
-    finds("interface-missing", Error, |state, _| {
+    finds("k3s-interface-missing", Error, |state, _| {
         network(state).interfaces = words("end0");
         network(state).addresses[0].interface = "eth0".to_owned();
     });
-    finds("address-missing", Error, |state, _| {
+    finds("k3s-address-missing", Error, |state, _| {
         network(state).addresses[0].address = "192.168.11.112".parse().unwrap();
         network(state).source = Some("192.168.11.112".parse().unwrap());
     });
     let found = found(|state, _| network(state).addresses[0].interface = "wlan0".to_owned());
     let ids: Vec<_> = found.iter().map(|f| f.id).collect();
-    assert_eq!(ids, ["address-wrong-interface", "server-wrong-interface"]);
-    finds("address-leased", Warning, |state, _| {
+    assert_eq!(
+        ids,
+        ["k3s-address-wrong-interface", "k3s-server-wrong-interface"]
+    );
+    finds("k3s-address-leased", Warning, |state, _| {
         network(state).addresses[0].dynamic = Some(true)
     });
-    finds("no-route-to-server", Error, |state, _| {
+    finds("k3s-no-route-to-server", Error, |state, _| {
         network(state).source = None
     });
-    finds("port-taken", Error, |state, _| {
+    finds("k3s-port-taken", Error, |state, _| {
         network(state).ports.insert("tcp/10250".to_owned());
     });
-    finds("port-taken", Error, |state, wish| {
+    finds("k3s-port-taken", Error, |state, wish| {
         wish.role = Some(Role::Server);
         network(state).ports.insert("tcp/6443".to_owned());
     });
@@ -373,32 +380,32 @@ fn addresses_routes_and_ports() {
 #[test]
 fn clock_memory_disk_and_the_rest() {
     // 14.
-    finds("clock-behind", Error, |state, _| {
+    finds("k3s-clock-behind", Error, |state, _| {
         state.clock.now_s = Some(100)
     });
-    finds("clock-not-synchronized", Warning, |state, _| {
+    finds("k3s-clock-not-synchronized", Warning, |state, _| {
         state.clock.synchronized = Some(false)
     });
-    finds("swap-on", Warning, |state, _| {
+    finds("k3s-swap-on", Warning, |state, _| {
         state.resources.swap = words("/var/swap")
     });
-    finds("memory-small", Warning, |state, _| {
+    finds("k3s-memory-small", Warning, |state, _| {
         state.resources.memory_bytes = Some(400_000_000)
     });
-    finds("processors-few", Warning, |state, wish| {
+    finds("k3s-processors-few", Warning, |state, wish| {
         wish.role = Some(Role::Server);
         state.resources.processors = Some(1);
     });
-    finds("disk-full", Error, |state, _| {
+    finds("k3s-disk-full", Error, |state, _| {
         state.resources.data.as_mut().unwrap().free_bytes = 1_000_000_000
     });
-    finds("data-filesystem", Error, |state, _| {
+    finds("k3s-data-filesystem", Error, |state, _| {
         state.resources.data.as_mut().unwrap().filesystem = "overlay".to_owned()
     });
-    finds("disk-latency", Info, |state, _| {
+    finds("k3s-disk-latency", Info, |state, _| {
         state.resources.latencies_us = vec![900; 100]
     });
-    finds("disk-latency", Error, |state, wish| {
+    finds("k3s-disk-latency", Error, |state, wish| {
         wish.role = Some(Role::Server);
         wish.etcd = true;
         state.resources.latencies_us = [vec![900; 98], vec![45_000; 2]].concat();
@@ -413,20 +420,22 @@ fn clock_memory_disk_and_the_rest() {
         let found = found(|state, _| state.remains.iptables = Some(version.to_owned()));
         assert_eq!(!found.is_empty(), bad, "iptables {version}");
     }
-    finds("other-kubernetes", Error, |state, _| {
+    finds("k3s-other-kubernetes", Error, |state, _| {
         state.remains.kubernetes = vec![("MicroK8s".to_owned(), "/var/snap/microk8s".to_owned())];
     });
-    finds("docker-runs", Info, |state, _| state.remains.docker = true);
-    finds("firewall-on", Warning, |state, _| {
+    finds("k3s-docker-runs", Info, |state, _| {
+        state.remains.docker = true
+    });
+    finds("k3s-firewall-on", Warning, |state, _| {
         state.remains.firewalls = words("ufw")
     });
-    finds("architecture-mixed", Warning, |state, _| {
+    finds("k3s-architecture-mixed", Warning, |state, _| {
         state.program_bits = Some(32)
     });
-    finds("architecture-32", Warning, |state, _| {
+    finds("k3s-architecture-32", Warning, |state, _| {
         state.machine = Some("armv7l".to_owned())
     });
-    finds("architecture-32", Error, |state, _| {
+    finds("k3s-architecture-32", Error, |state, _| {
         state.machine = Some("armv6l".to_owned())
     });
 }
@@ -485,13 +494,17 @@ fn a_card_with_the_words_on_a_second_line_is_found_and_the_mended_one_is_not() {
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert_eq!(
         ids(&outcome),
-        ["kernel-line-second-line", "kernel-line-memory", "card-only"]
+        [
+            "k3s-kernel-line-second-line",
+            "k3s-kernel-line-memory",
+            "k3s-card-only"
+        ]
     );
     let mended = card(&format!("{GOOD_LINE}\n"));
     let outcome = check_card(mended.path());
     assert_eq!(
         (outcome.code, ids(&outcome)),
-        (Some(0), vec!["card-only".to_owned()]),
+        (Some(0), vec!["k3s-card-only".to_owned()]),
         "{}",
         outcome.text()
     );
@@ -521,7 +534,11 @@ fn cards_of_other_kinds() {
     std::fs::write(boot.join("current/cmdline.txt"), format!("{LINE}\n")).unwrap();
     assert_eq!(
         ids(&check_card(prefix.path())),
-        ["kernel-line-wrong-file", "kernel-line-memory", "card-only"]
+        [
+            "k3s-kernel-line-wrong-file",
+            "k3s-kernel-line-memory",
+            "k3s-card-only"
+        ]
     );
     // Without its boot partition mounted.
     let bare = card("");
@@ -531,7 +548,7 @@ fn cards_of_other_kinds() {
     std::fs::remove_file(bare.path().join("boot/cmdline.txt")).unwrap();
     assert_eq!(
         ids(&check_card(bare.path())),
-        ["boot-not-mounted", "card-only"]
+        ["k3s-boot-not-mounted", "k3s-card-only"]
     );
     // A link that leads out of the card is not followed there.
     let link = card(&format!("{GOOD_LINE}\n"));
@@ -541,10 +558,8 @@ fn cards_of_other_kinds() {
         link.path().join("etc/hostname"),
     )
     .unwrap();
-    assert_eq!(
-        check_card(link.path()).json().unwrap()["here"]["node"],
-        "node"
-    );
+    let answer = check_card(link.path()).json().unwrap();
+    assert!(answer["nodes"]["node"]["run"].is_object(), "{answer}");
 }
 
 #[test]
@@ -575,10 +590,10 @@ fn what_of_k3s_is_on_a_card() {
     let outcome = check_card(card.path());
     let found = ids(&outcome);
     for id in [
-        "unit-without-limit",
-        "secret-readable",
-        "mode-unquoted",
-        "node-password-lost",
+        "k3s-unit-without-limit",
+        "k3s-secret-readable",
+        "k3s-mode-unquoted",
+        "k3s-node-password-lost",
     ] {
         assert!(
             found.iter().any(|found| found == id),
@@ -596,7 +611,7 @@ fn what_of_k3s_is_on_a_card() {
     assert!(
         !found
             .iter()
-            .any(|id| id == "unit-without-limit" || id == "node-password-lost"),
+            .any(|id| id == "k3s-unit-without-limit" || id == "k3s-node-password-lost"),
         "{found:?}"
     );
 }
@@ -618,7 +633,7 @@ fn this_machine_is_looked_at_and_its_writes_are_measured() {
         .unwrap();
     let answer = outcome.json().unwrap();
     assert!(
-        answer["here"]["observed"]["write_p99_us"].as_u64().unwrap() > 0,
+        ran(&answer)["observed"]["write_p99_us"].as_u64().unwrap() > 0,
         "{answer}"
     );
     assert_eq!(
@@ -631,7 +646,7 @@ fn this_machine_is_looked_at_and_its_writes_are_measured() {
         .run()
         .unwrap();
     assert!(matches!(live.code, Some(0 | 3)), "{}", live.stderr);
-    assert_eq!(live.json().unwrap()["here"]["observed"]["live"], true);
+    assert_eq!(ran(&live.json().unwrap())["observed"]["live"], true);
 }
 
 #[test]
@@ -659,67 +674,4 @@ fn flags_that_say_nothing_together_are_usage_errors() {
         );
         assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     }
-}
-
-/// Words with a hyphen in the sources of checking, rehearsing and acting that are no findings.
-const OTHERS: &[&str] = &[
-    "cluster-cidr",
-    "cluster-dns",
-    "cluster-domain",
-    "content-length",
-    "daemon-reload",
-    "data-dir",
-    "disable-cloud-controller",
-    "disable-helm-controller",
-    "disable-network-policy",
-    "egress-selector-mode",
-    "embedded-registry",
-    "flannel-backend",
-    "flannel-external-ip",
-    "flannel-ipv6-masq",
-    "host-gw",
-    "k3s-join",
-    "keep-kernel-line",
-    "kernel-line",
-    "secrets-encryption",
-    "secrets-encryption-provider",
-    "service-cidr",
-    "transfer-encoding",
-    "wireguard-native",
-    "write-kubeconfig-mode",
-];
-
-/// The ids of findings in the sources: the page explains each.
-#[test]
-fn every_finding_of_a_node_stands_on_the_page() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(top.join("README.md")).unwrap();
-    let mut files: Vec<_> = ["check", "rehearse", "here", "apply"]
-        .into_iter()
-        .flat_map(|folder| std::fs::read_dir(top.join("src").join(folder)).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    let is_id = |part: &&str| {
-        part.contains('-')
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && part.split('-').all(|word| !word.is_empty())
-    };
-    let mut ids = BTreeSet::new();
-    for file in files {
-        let text = std::fs::read_to_string(file).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        ids.extend(text.split('"').filter(is_id).map(str::to_owned));
-    }
-    let missing: Vec<&String> = ids
-        .iter()
-        .filter(|id| !OTHERS.contains(&id.as_str()) && !page.contains(&format!("| `{id}` |")))
-        .collect();
-    assert!(
-        ids.len() > 90 && missing.is_empty(),
-        "{} ids; README.md says nothing of {missing:?}",
-        ids.len()
-    );
 }

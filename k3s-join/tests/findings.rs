@@ -1,10 +1,9 @@
-//! What speaks against a plan: each finding brought about, and each on the page.
+//! What speaks against a plan: each finding brought about.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 
-use cluster_tests::sources::identifiers;
 use common::{answer, example, folder, ids, run, run_in, secret};
 use k3s_join::keys::{KEYS, Key, Kind};
 use serde_json::{Value, json};
@@ -349,22 +348,6 @@ fn a_secret_that_is_refused_is_not_shown_either() {
             assert!(!all.contains(MARKER), "{index}: {all}");
         }
     }
-}
-
-#[test]
-fn every_finding_stands_on_the_page() {
-    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(top.join("README.md")).unwrap();
-    let mut found = identifiers(top.join("src"), "k3s-").unwrap();
-    for name in ["k3s-join", "k3s-arm64", "k3s-server", "k3s-agent"] {
-        found.remove(name);
-    }
-    assert!(found.len() > 40, "{found:?}");
-    let missing: Vec<&String> = found
-        .iter()
-        .filter(|id| !page.contains(&format!("| `{id}` |")))
-        .collect();
-    assert!(missing.is_empty(), "README.md says nothing of {missing:?}");
 }
 
 /// The names of all flags, from another source than the table's.

@@ -94,13 +94,13 @@ proptest! {
         prop_assert_eq!(answer.nodes.len(), given.len());
         let order: BTreeSet<&String> = answer.order.iter().collect();
         prop_assert_eq!(order.len(), given.len(), "each node joins once");
-        let roles: Vec<Role> = answer.order.iter().map(|name| answer.nodes[name].role).collect();
+        let roles: Vec<Role> = answer.order.iter().map(|name| answer.planned(name).unwrap().role).collect();
         let servers = roles.iter().filter(|role| **role == Role::Server).count();
         // Servers first.
         prop_assert!(roles[..servers].iter().all(|role| *role == Role::Server));
         for node in given {
             if let Some(role) = node.get("role") {
-                let own = &answer.nodes[node["name"].as_str().unwrap()];
+                let own = answer.planned(node["name"].as_str().unwrap()).unwrap();
                 prop_assert_eq!(json!(own.role), role.clone(), "a given role is kept");
             }
         }
@@ -121,15 +121,15 @@ proptest! {
         if !finding::ok(&findings) || answer.nodes.is_empty() {
             return Ok(());
         }
-        let addresses: Vec<_> = answer.nodes.values().filter_map(|node| node.request.address).collect();
+        let addresses: Vec<_> = answer.plans().filter_map(|node| node.request.address).collect();
         let single: BTreeSet<_> = addresses.iter().collect();
         prop_assert_eq!(addresses.len(), single.len(), "no address twice");
-        let first = &answer.nodes[&answer.order[0]];
+        let first = answer.planned(&answer.order[0]).unwrap();
         prop_assert_eq!(first.role, Role::Server);
         prop_assert!(first.request.server.is_none());
         let external = document["k3s"]["config"].get("datastore-endpoint").is_some();
         for (place, name) in answer.order.iter().enumerate() {
-            let node = &answer.nodes[name];
+            let node = answer.planned(name).unwrap();
             let config = &node.request.config;
             let server = node.role == Role::Server;
             let servers = answer.ha.as_ref().unwrap().servers;
@@ -168,7 +168,7 @@ proptest! {
         prop_assert_eq!(text(&once), text(&planned(&document, false).0));
         let (pinned, _) = planned(&document, true);
         for (place, name) in once.order.iter().enumerate() {
-            let same = once.nodes[name].plan_sha256 == pinned.nodes[name].plan_sha256;
+            let same = once.planned(name).unwrap().plan_sha256 == pinned.planned(name).unwrap().plan_sha256;
             prop_assert!(!same, "{} {}", place, name);
         }
     }

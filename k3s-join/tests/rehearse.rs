@@ -5,6 +5,7 @@
 mod standin;
 
 use cluster_tests::program::{Outcome, Program};
+use cluster_tests::ran;
 use k3s_join::rehearse::cacerts::Bundle;
 use k3s_join::rehearse::http;
 use k3s_join::rehearse::token::Token;
@@ -60,9 +61,8 @@ impl Rehearsed {
     }
 
     fn steps(&self) -> Vec<String> {
-        let steps = self.answer["here"]["rehearsal"]["steps"]
-            .as_array()
-            .unwrap();
+        let ran = ran(&self.answer);
+        let steps = ran["rehearsal"]["steps"].as_array().unwrap();
         let named = steps.iter().filter(|step| step["result"] != "skipped");
         named
             .map(|step| {
@@ -132,11 +132,8 @@ fn a_good_server_passes_every_step_and_is_asked_for_nothing_else() {
         server.asked(),
         ["GET /ping", "GET /cacerts", "GET /v1-k3s/config+auth"]
     );
-    let form = rehearsed.answer["here"]["rehearsal"]["token_form"]
-        .as_str()
-        .unwrap();
     assert_eq!(
-        form,
+        ran(&rehearsed.answer)["rehearsal"]["token_form"],
         token
             .replace(PASSWORD, "<redacted>")
             .replace("server:", "node:")
@@ -157,7 +154,7 @@ fn a_server_to_be_is_tried_as_one_and_its_settings_are_compared() {
     let rehearsed = Rehearsed::run(&arguments, Some(&full(&hash, PASSWORD)));
     assert_eq!(
         rehearsed.errors(),
-        ["critical-setting-differs"; 3],
+        ["k3s-critical-setting-differs"; 3],
         "{}",
         rehearsed.answer
     );
@@ -172,14 +169,15 @@ fn a_server_to_be_is_tried_as_one_and_its_settings_are_compared() {
     );
     only_read(&server);
     // The servers' password is wrong: 401 for the user `server`, too.
-    Rehearsed::run(&arguments, Some(&full(&hash, "wrong"))).fails_with("token-refused", "token");
+    Rehearsed::run(&arguments, Some(&full(&hash, "wrong")))
+        .fails_with("k3s-token-refused", "token");
 }
 
 #[test]
 fn a_changed_ca_is_told_by_its_hash_and_the_token_stays_here() {
     let (server, _) = good();
     let stale = full(&sha256sum(b"the CA of before"), PASSWORD);
-    Rehearsed::against(&server, &stale).fails_with("ca-hash-differs", "pin");
+    Rehearsed::against(&server, &stale).fails_with("k3s-ca-hash-differs", "pin");
     assert_eq!(
         server.asked(),
         ["GET /ping", "GET /cacerts"],
@@ -191,20 +189,20 @@ fn a_changed_ca_is_told_by_its_hash_and_the_token_stays_here() {
 fn a_token_without_a_hash_is_not_sent_unless_the_ca_is_pinned() {
     let (server, token) = good();
     let rehearsed = Rehearsed::against(&server, PASSWORD);
-    rehearsed.fails_with("token-unpinned", "token");
+    rehearsed.fails_with("k3s-token-unpinned", "token");
     assert_eq!(server.asked(), ["GET /ping", "GET /cacerts"]);
     let hash = &token[3..67];
-    assert_eq!(rehearsed.answer["here"]["rehearsal"]["ca_hash"], hash);
+    assert_eq!(ran(&rehearsed.answer)["rehearsal"]["ca_hash"], hash);
     let pinned = Rehearsed::run(&["--server", &server.url(), "--pin", hash], Some(PASSWORD));
     assert_eq!(pinned.outcome.code, Some(0), "{}", pinned.answer);
-    Rehearsed::run(&["--server", &server.url()], None).fails_with("token-missing", "token");
+    Rehearsed::run(&["--server", &server.url()], None).fails_with("k3s-token-not-given", "token");
 }
 
 #[test]
 fn a_wrong_password_is_refused_and_a_bootstrap_token_is_a_bearer() {
     let (server, token) = good();
     let hash = token[3..67].to_owned();
-    Rehearsed::against(&server, &full(&hash, "wrong")).fails_with("token-refused", "token");
+    Rehearsed::against(&server, &full(&hash, "wrong")).fails_with("k3s-token-refused", "token");
     let ca = Ca::root("k3s-server-ca");
     let leaf = ca.server(&["127.0.0.1"], 2026);
     let (hash, good) = (
@@ -274,10 +272,10 @@ fn names_and_dates_of_the_certificate_are_judged() {
         (
             &["10.9.8.7", "127.0.0.1.example.org"][..],
             2026,
-            "certificate-wrong-name",
+            "k3s-certificate-wrong-name",
         ),
-        (&["127.0.0.1"][..], 2150, "certificate-not-yet-valid"),
-        (&["127.0.0.1"][..], 2001, "certificate-expired"),
+        (&["127.0.0.1"][..], 2150, "k3s-certificate-not-yet-valid"),
+        (&["127.0.0.1"][..], 2001, "k3s-certificate-expired"),
     ] {
         let ca = Ca::root("k3s-server-ca");
         let hash = sha256sum(ca.pem.as_bytes());
@@ -302,7 +300,7 @@ fn names_and_dates_of_the_certificate_are_judged() {
     );
     let url = format!("https://localhost:{}", server.address.port());
     Rehearsed::run(&["--server", &url], Some(&full(&hash, PASSWORD)))
-        .fails_with("certificate-no-loopback", "certificate");
+        .fails_with("k3s-certificate-no-loopback", "certificate");
 }
 
 #[test]
@@ -319,7 +317,7 @@ fn a_servers_clock_is_compared_with_this_ones() {
     // The certificate is valid all the same: it is a warning.
     assert_eq!(rehearsed.outcome.code, Some(0), "{}", rehearsed.answer);
     let first = &rehearsed.answer["findings"][0];
-    assert_eq!(first["id"], "clock-differs");
+    assert_eq!(first["id"], "k3s-clock-differs");
     assert_eq!(first["evidence"]["server_s"], 1_956_528_000);
     assert_eq!(rehearsed.steps().len(), 11);
 }
@@ -352,7 +350,7 @@ fn the_clusters_networks_must_not_hold_this_nodes_addresses() {
     assert_eq!(rehearsed.outcome.code, expected, "{}", rehearsed.answer);
     if expected == Some(3) {
         assert!(
-            rehearsed.errors().contains(&"cluster-network-overlaps"),
+            rehearsed.errors().contains(&"k3s-cluster-network-overlaps"),
             "{}",
             rehearsed.answer
         );
@@ -366,7 +364,7 @@ fn a_proxy_that_ends_tls_is_seen_by_its_certificate() {
     let proxy = Ca::root("Some Company Proxy").server(&["127.0.0.1"], 2026);
     let server = Standin::tls(&proxy, &[], k3s(ca.pem, PASSWORD, settings()));
     Rehearsed::against(&server, &full(&hash, PASSWORD))
-        .fails_with("certificate-foreign", "certificate");
+        .fails_with("k3s-certificate-foreign", "certificate");
     assert!(!server.asked().iter().any(|asked| asked.contains("auth")));
 }
 
@@ -376,20 +374,20 @@ fn what_listens_and_is_no_k3s_is_named() {
     let ca = Ca::root("ca");
     let leaf = ca.server(&["127.0.0.1"], 2026);
     let page = |_: &str, _: Option<&str>| Reply::Text(200, b"<html>router</html>".to_vec());
-    Rehearsed::against(&Standin::plain(page), &token).fails_with("server-plain-http", "tls");
+    Rehearsed::against(&Standin::plain(page), &token).fails_with("k3s-server-plain-http", "tls");
     Rehearsed::against(&Standin::tls(&leaf, &[], page), &token)
-        .fails_with("server-not-k3s", "ping");
+        .fails_with("k3s-server-not-k3s", "ping");
     let ssh = Standin::listen(|mut tcp, _| {
         drop(std::io::Write::write_all(
             &mut tcp,
             b"SSH-2.0-OpenSSH_9.2p1\r\n",
         ))
     });
-    Rehearsed::against(&ssh, &token).fails_with("server-not-tls", "tls");
+    Rehearsed::against(&ssh, &token).fails_with("k3s-server-not-tls", "tls");
     let closes = Standin::listen(|tcp, _| drop(tcp));
-    Rehearsed::against(&closes, &token).fails_with("server-tls-closed", "tls");
+    Rehearsed::against(&closes, &token).fails_with("k3s-server-tls-closed", "tls");
     let starting = Standin::tls(&leaf, &[], |_, _| Reply::Text(503, Vec::new()));
-    Rehearsed::against(&starting, &token).fails_with("server-starting", "ping");
+    Rehearsed::against(&starting, &token).fails_with("k3s-server-starting", "ping");
     let pong = Standin::tls(&leaf, &[], |path, _| match path {
         "/ping" => Reply::Text(200, b"pong".to_vec()),
         _ => Reply::Text(
@@ -397,7 +395,7 @@ fn what_listens_and_is_no_k3s_is_named() {
             b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n".to_vec(),
         ),
     });
-    Rehearsed::against(&pong, &token).fails_with("cacerts-unreadable", "cacerts");
+    Rehearsed::against(&pong, &token).fails_with("k3s-cacerts-unreadable", "cacerts");
 }
 
 #[test]
@@ -418,25 +416,25 @@ fn nothing_takes_longer_than_its_limit() {
         std::thread::sleep(Duration::from_secs(60));
         drop(tcp);
     });
-    timed(&silent, "server-tls-silent", "tls");
+    timed(&silent, "k3s-server-tls-silent", "tls");
     timed(
         &Standin::tls(&leaf, &[], |_, _| Reply::Silent),
-        "server-slow",
+        "k3s-server-slow",
         "ping",
     );
     timed(
         &Standin::tls(&leaf, &[], |_, _| Reply::Trickle),
-        "server-slow",
+        "k3s-server-slow",
         "ping",
     );
     timed(
         &Standin::tls(&leaf, &[], |_, _| Reply::Endless),
-        "server-answer-endless",
+        "k3s-server-answer-endless",
         "ping",
     );
     timed(
         &Standin::tls(&leaf, &[], |_, _| Reply::Close),
-        "server-not-k3s",
+        "k3s-server-not-k3s",
         "ping",
     );
 }
@@ -451,7 +449,7 @@ fn nobody_there_and_a_url_that_leads_nowhere() {
         .port();
     let nobody = format!("https://127.0.0.1:{port}");
     let rehearsed = Rehearsed::run(&["--server", &nobody], Some(&token));
-    rehearsed.fails_with("server-refused", "tcp");
+    rehearsed.fails_with("k3s-server-refused", "tcp");
     assert!(rehearsed.answer.to_string().contains("nothing listens"));
     for url in [
         "http://127.0.0.1:6443",
@@ -461,7 +459,7 @@ fn nobody_there_and_a_url_that_leads_nowhere() {
         "https://u:p@a:6443",
         "https://:6443",
     ] {
-        Rehearsed::run(&["--server", url], Some(&token)).fails_with("server-url", "url");
+        Rehearsed::run(&["--server", url], Some(&token)).fails_with("k3s-server-url", "url");
     }
     Rehearsed::run(
         &[
@@ -472,7 +470,7 @@ fn nobody_there_and_a_url_that_leads_nowhere() {
         ],
         Some(&token),
     )
-    .fails_with("server-name-unknown", "address");
+    .fails_with("k3s-server-name-unknown", "address");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::selection::{Select, Selection};
 use crate::{Purpose, Request, kubectl};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::node::named;
+use cluster::edge::{Artefact, Common, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::invalid::suggestion;
 use cluster::inventory::{Inventory, RouterOs, Section};
@@ -16,7 +17,7 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = "
   The reference cluster, for people, and as a script for the router
     nat-gen --example | nat-gen -f text
     nat-gen --example | nat-gen -f rsc > nat.rsc
@@ -49,12 +50,9 @@ const EXAMPLES: &str = "\
 /// cloud-at-home/expose-ports ("http,443") only these of its ports are, and cloud-at-home/public-port ("8080", or
 /// "http=8080,https=8443") gives them other public ports.
 #[derive(Debug, Parser)]
-pub struct Arguments {
+pub struct Cli {
     #[command(flatten)]
-    common: Common,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
+    common: Common<Format>,
     /// Take the services from standard input (or FILE), which is what `kubectl get svc -A -o json` prints, and the rest from
     /// this document
     #[arg(long, value_name = "FILE", conflicts_with = "null_input")]
@@ -71,22 +69,22 @@ pub struct Arguments {
     /// Expose a port of the cluster's own parts, such as kubernetes-api, all the same
     #[arg(long, value_name = "NAME")]
     force_port: Vec<String>,
-    /// The script undoes itself after this many seconds unless it is confirmed (-f rsc)
+    /// With -f rsc: the script undoes itself after this many seconds unless it is confirmed
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(10..=86400))]
     confirm: Option<u32>,
-    /// The script ends UDP connections to a target that changed (-f rsc)
+    /// With -f rsc: the script ends UDP connections to a target that changed
     #[arg(long)]
     drop_udp: bool,
-    /// The interfaces that an interface list stands for (-f nft). Default: one of the list's name
+    /// With -f nft: the interfaces that an interface list stands for [default: one of the list's name]
     #[arg(long, value_name = "LIST=NAME[,NAME]", value_parser = parse_interface)]
     interface: Vec<(String, Vec<String>)>,
-    /// What the router answers to GET /rest/ip/firewall/nat (-f rest)
+    /// With -f rest: what the router answers to GET /rest/ip/firewall/nat
     #[arg(long, value_name = "FILE")]
     rest_nat: Option<PathBuf>,
-    /// What it answers to GET /rest/ip/firewall/filter (-f rest)
+    /// With -f rest: what it answers to GET /rest/ip/firewall/filter
     #[arg(long, value_name = "FILE", requires = "rest_nat")]
     rest_filter: Option<PathBuf>,
-    /// What it answers to GET /rest/ipv6/firewall/filter (-f rest)
+    /// With -f rest: what it answers to GET /rest/ipv6/firewall/filter
     #[arg(long, value_name = "FILE", requires = "rest_nat")]
     rest_filter6: Option<PathBuf>,
     /// What kubectl printed, once it was read.
@@ -96,8 +94,8 @@ pub struct Arguments {
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The document with the key nat_gen
+pub enum Format {
+    /// The document with the key `nat_gen`
     #[default]
     Json,
     /// A table for people
@@ -114,7 +112,9 @@ enum Format {
     Metallb,
 }
 
-impl Tool for Arguments {
+impl cluster::edge::Format for Format {}
+
+impl Tool for Cli {
     const NAME: &'static str = "nat-gen";
     const EXAMPLES: &'static str = EXAMPLES;
     const SECTIONS: &'static [Section] = &[
@@ -125,18 +125,11 @@ impl Tool for Arguments {
         Section::Storage,
         Section::Expose,
     ];
+    type Format = Format;
     type Answer = Answer;
 
-    fn common(&self) -> &Common {
+    fn common(&self) -> &Common<Format> {
         &self.common
-    }
-
-    fn form(&self) -> Form {
-        match self.format {
-            Format::Json => Form::Json,
-            Format::Text => Form::Text,
-            _ => Form::Artefact,
-        }
     }
 
     fn adopt(&self, input: Vec<u8>) -> anyhow::Result<Vec<u8>> {
@@ -165,7 +158,7 @@ impl Tool for Arguments {
     fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
         let answer = &verdict.answer;
         let hooks = rsc::hooks(answer.site.routeros, answer.site.lan_ipv6.is_some());
-        let (path, content) = match self.format {
+        let (path, content) = match self.common.format {
             Format::RscRemove => (
                 "nat-remove.rsc",
                 rsc_remove::script(&answer.site.cluster, &answer.names(), &hooks),
@@ -191,15 +184,11 @@ impl Tool for Arguments {
                 }),
             ),
         };
-        Ok(vec![Artefact {
-            path: PathBuf::from(path),
-            content: content.into_bytes(),
-            mode: 0o644,
-        }])
+        Ok(vec![Artefact::text(path, content, 0o644)])
     }
 }
 
-impl Arguments {
+impl Cli {
     /// Arguments and files as one request.
     fn request(&self, inventory: &Inventory) -> anyhow::Result<Request<'_>> {
         let reading = "reading the arguments";
@@ -231,7 +220,7 @@ impl Arguments {
         ];
         let wrong = only
             .iter()
-            .find(|(_, format, _, given)| *given && *format != self.format);
+            .find(|(_, format, _, given)| *given && *format != self.common.format);
         if let Some((flag, _, format, _)) = wrong {
             return Err(Usage::new(format!(
                 "{flag} has no effect without -f {format}"
@@ -257,14 +246,7 @@ impl Arguments {
         let Some(name) = &self.node else {
             return Ok(None);
         };
-        let Some(node) = inventory.nodes.iter().find(|node| node.name == *name) else {
-            let names = inventory.nodes.iter().map(|node| node.name.as_str());
-            let hint = suggestion(name.as_str(), names);
-            return Err(Usage::new(format!(
-                "--node {name}: the document has no such node{hint}"
-            )));
-        };
-        match node.address {
+        match named(&inventory.nodes, name, "--node")?.address {
             Some(address) => Ok(Some((name.to_string(), address.address()))),
             None => Err(Usage::new(format!(
                 "--node {name}: the document does not say its address"
@@ -273,7 +255,7 @@ impl Arguments {
     }
 
     fn purpose(&self, inventory: &Inventory) -> anyhow::Result<Purpose> {
-        Ok(match self.format {
+        Ok(match self.common.format {
             Format::Json | Format::Text | Format::Rsc => Purpose::Forward,
             Format::RscRemove => Purpose::Remove,
             Format::Metallb => Purpose::Pool,

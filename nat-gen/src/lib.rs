@@ -29,7 +29,7 @@ use answer::Answer;
 use anyhow::Context;
 use cluster::document::Document;
 use cluster::edge::Input;
-use cluster::finding::{self, Finding};
+use cluster::finding::{self, Finding, used_and_no};
 use cluster::inventory::LoadBalancerKind;
 use forward::Forward;
 use render::nft::Interfaces;
@@ -140,7 +140,7 @@ fn default_target(
         .answer("k3s_join")
         .context("reading k3s-join's answer")?;
     if let Some(first) = joined.and_then(|joined| joined.service_addresses.first().copied()) {
-        findings.extend(not_ok(document, "k3s_join"));
+        findings.extend(used_and_no(document, "k3s_join", "nat-answer-not-ok"));
         return Ok(Some(first));
     }
     let pool = site
@@ -165,7 +165,7 @@ fn reserved(
         reserved.extend(GLUSTER);
     }
     if let Some(planned) = planned {
-        findings.extend(not_ok(document, "gluster_plan"));
+        findings.extend(used_and_no(document, "gluster_plan", "nat-answer-not-ok"));
         reserved.extend(
             planned
                 .reserved()
@@ -174,17 +174,4 @@ fn reserved(
     }
     reserved.retain(|reserved| !request.forced.iter().any(|name| name == reserved.name));
     Ok(reserved)
-}
-
-/// A warning where another tool's answer that is used is a no.
-fn not_ok(document: &Document, key: &str) -> Option<Finding> {
-    let no = document.answers_not_ok().contains(&key);
-    no.then(|| {
-        Finding::warning(
-            "nat-answer-not-ok",
-            key,
-            format!("{key} is used here, and its own answer is no"),
-        )
-        .fix(format!("read .{key}.findings and mend what they name"))
-    })
 }

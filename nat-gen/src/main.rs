@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster::edge::main::<nat_gen::cli::Arguments>()
+    cluster::edge::main::<nat_gen::cli::Cli>()
 }

@@ -2,9 +2,9 @@
 
 use crate::copy::Difference;
 use crate::request::Request;
+use cluster::edge::nodes::Entry;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer, without `ok` and `findings`.
@@ -15,30 +15,32 @@ pub struct Answer {
     /// Whether something was done.
     pub changed: bool,
     /// Each node's answer.
-    pub nodes: BTreeMap<String, Entry>,
+    pub nodes: BTreeMap<String, Entry<About>>,
 }
 
-/// A node's answer: about an engine, about a tree, or another run's, which is passed on as it was.
-#[derive(Debug, Serialize)]
+/// A node's answer: about an engine, or about a tree.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Entry {
+#[schemars(rename = "NodeAnswer")]
+pub enum About {
     /// About an engine's root.
     Engine(Box<crate::engine::answer::Node>),
     /// About a tree (`--tree`).
     Tree(Box<Node>),
-    /// From the document that was read.
-    Kept(Box<RawValue>),
 }
 
-impl JsonSchema for Entry {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NodeAnswer".into()
+impl About {
+    /// Whether there is something to do; `None` where that is not known.
+    pub fn pending(&self) -> Option<bool> {
+        match self {
+            Self::Engine(node) => node.pending,
+            Self::Tree(_) => None,
+        }
     }
 
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let engine = generator.subschema_for::<crate::engine::answer::Node>();
-        let tree = generator.subschema_for::<Node>();
-        schemars::json_schema!({"anyOf": [engine, tree]})
+    /// Whether this run did something to an engine.
+    pub fn changed(&self) -> bool {
+        matches!(self, Self::Engine(node) if node.changed)
     }
 }
 

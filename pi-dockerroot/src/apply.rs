@@ -72,7 +72,7 @@ fn source_changed(request: &Request, copied: &Copied) -> Option<Finding> {
     );
     let from = request.from.display().to_string();
     Some(
-        Finding::info("tree-source-changed", from, message)
+        Finding::info("dockerroot-tree-source-changed", from, message)
             .fix("stop what writes there and run it again with --update"),
     )
 }
@@ -116,9 +116,13 @@ pub fn verify(
             first.what
         );
         findings.push(
-            Finding::error("tree-differs", request.to.display().to_string(), message)
-                .fix("make it equal with --update --apply while nothing writes to the source")
-                .evidence(json!({"differences": differences.count})),
+            Finding::error(
+                "dockerroot-tree-differs",
+                request.to.display().to_string(),
+                message,
+            )
+            .fix("make it equal with --update --apply while nothing writes to the source")
+            .evidence(json!({"differences": differences.count})),
         );
     }
     let verified = Verified {

@@ -10,12 +10,12 @@ use crate::{nodes, render};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use cluster::edge::node::{NodeArguments, host_name};
-use cluster::edge::{Artefact, Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::{Artefact, Common, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::inventory::Section;
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = "
   What would the move of Docker's root on this machine do?
     sudo pi-dockerroot -n --to /mnt/docker -f text
 
@@ -41,32 +41,23 @@ const EXAMPLES: &str = "\
 
   Progress for a program
     pi-dockerroot -n --tree --from /srv/a --to /mnt/b --apply \\
-      --progress json 2>&1 >/dev/null | jq .left_s
+      --progress json 2>&1 >/dev/null | jq .left_s";
 
-Operating systems:
-  raspios, ubuntu, debian  daemon.json, a flag where one stands, or a mount;
-                           systemd, a sysvinit script, or commands
-  rancheros, burmillaos    ros config, system-docker; not tried on a real one";
-
-/// Move a container engine's data root to another file system, whole, and prove
-/// it
+/// Move a container engine's data root to another file system, whole, and prove it
 #[derive(Debug, Clone, Parser)]
-pub struct Arguments {
+pub struct Cli {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: Common<Format>,
     #[command(flatten)]
     pub(crate) node: NodeArguments,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
     /// Which engine [default: docker]
     #[arg(long, value_enum, value_name = "ENGINE", conflicts_with = "tree")]
     pub(crate) engine: Option<Engine>,
     /// The root, or with --tree the folder to copy [default: the engine's]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
     /// The new root [default: where the partition labelled docker is mounted]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
     /// How the engine is led to its new root
     #[arg(
@@ -127,8 +118,8 @@ pub struct Arguments {
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The document with the key pi_dockerroot
+pub enum Format {
+    /// The document with the key `pi_dockerroot`
     #[default]
     Json,
     /// Text for people
@@ -137,22 +128,27 @@ enum Format {
     CloudConfig,
 }
 
-impl Tool for Arguments {
+impl cluster::edge::Format for Format {}
+
+impl Tool for Cli {
     const NAME: &'static str = "pi-dockerroot";
     const EXAMPLES: &'static str = EXAMPLES;
+    const SYSTEMS: &'static [(&'static str, &'static str)] = &[
+        (
+            "raspios, ubuntu, debian",
+            "daemon.json, a flag where one stands, or a mount; systemd, a sysvinit script, or commands",
+        ),
+        (
+            "rancheros, burmillaos",
+            "ros config, system-docker; not tried on a real one",
+        ),
+    ];
     const SECTIONS: &'static [Section] = &[Section::Nodes];
+    type Format = Format;
     type Answer = Answer;
 
-    fn common(&self) -> &Common {
+    fn common(&self) -> &Common<Format> {
         &self.common
-    }
-
-    fn form(&self) -> Form {
-        match self.format {
-            Format::Json => Form::Json,
-            Format::Text => Form::Text,
-            Format::CloudConfig => Form::Artefact,
-        }
     }
 
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
@@ -171,7 +167,7 @@ impl Tool for Arguments {
     }
 }
 
-impl Arguments {
+impl Cli {
     /// What is asked for a tree; `None` without `--tree`.
     fn tree(&self) -> anyhow::Result<Option<Request>> {
         let (true, Some(from), Some(to)) = (self.tree, &self.from, &self.to) else {
@@ -217,7 +213,7 @@ impl Arguments {
 
     /// Whether what is asked for is about cards that are made anew.
     pub(crate) fn is_for_new_cards(&self) -> bool {
-        self.format == Format::CloudConfig
+        self.common.format == Format::CloudConfig
     }
 
     /// Whether a flag is part of a request.

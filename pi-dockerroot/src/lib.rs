@@ -18,8 +18,9 @@ pub mod progress;
 pub mod render;
 pub mod request;
 
-use answer::{Answer, Entry, Node};
+use answer::{About, Answer, Node};
 use anyhow::Result;
+use cluster::edge::nodes::Entry;
 use cluster::finding::{self, Finding};
 use observe::Observed;
 use progress::Show;
@@ -50,7 +51,8 @@ pub fn tree(request: &Request, show: Show) -> Result<(Answer, Vec<Finding>)> {
             findings.extend(more);
         }
     }
-    let nodes = BTreeMap::from([(request.node.clone(), Entry::Tree(Box::new(node)))]);
+    let about = About::Tree(Box::new(node));
+    let nodes = BTreeMap::from([(request.node.clone(), Entry::New(Box::new(about)))]);
     Ok((
         Answer {
             pending,

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster::edge::main::<pi_dockerroot::cli::Arguments>()
+    cluster::edge::main::<pi_dockerroot::cli::Cli>()
 }

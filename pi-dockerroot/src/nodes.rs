@@ -1,17 +1,15 @@
 //! Which node a run is about.
 
-use crate::answer::{Answer, Entry};
-use crate::cli::Arguments;
-use crate::engine::answer::Node as NodeAnswer;
+use crate::answer::{About, Answer};
+use crate::cli::Cli;
 use crate::engine::job::Wanted;
 use anyhow::Context;
 use cluster::edge::node::{host_name, identity};
-use cluster::edge::nodes::{Earlier, not_looked_at};
+use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::Finding;
 use cluster::inventory::Node;
 use cluster::name::Label;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,7 +18,7 @@ mod wish;
 use wish::{Partitioned, Wish};
 
 /// Plans for every node that is asked for, or acts on this one.
-pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = arguments.node.root()?;
     let reading = "reading the document";
     let earlier: Earlier = input
@@ -65,7 +63,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
         }
         let (answer, more) = wish(chosen, name).local(&root, &earlier, &mut findings)?;
         findings.extend(more);
-        answers.insert(name.to_owned(), answer);
+        answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
     } else {
         let only = arguments.node.node.as_ref();
         for node in nodes {
@@ -75,7 +73,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
             let name = node.name.as_str();
             let (answer, finding) = wish(Some(node), name).elsewhere();
             findings.extend(finding);
-            answers.insert(name.to_owned(), answer);
+            answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
         }
     }
     Ok((join(answers, earlier, &mut findings), findings))
@@ -83,7 +81,7 @@ pub fn run(arguments: &Arguments, input: &Input<'_>) -> anyhow::Result<(Answer, 
 
 /// Whoever acts has to be on the machine that is meant.
 fn right_machine(
-    arguments: &Arguments,
+    arguments: &Cli,
     nodes: &[Node],
     chosen: Option<&Node>,
     host: &str,
@@ -108,33 +106,14 @@ fn right_machine(
     }
 }
 
-fn join(
-    answers: BTreeMap<String, NodeAnswer>,
-    earlier: Earlier,
-    findings: &mut Vec<Finding>,
-) -> Answer {
-    let pending = |node: &NodeAnswer| node.pending;
-    let known = answers.values().all(|node| node.pending.is_some());
-    let mut answer = Answer {
-        pending: known.then(|| answers.values().any(|node| pending(node) == Some(true))),
-        changed: answers.values().any(|node| node.changed),
-        nodes: BTreeMap::new(),
-    };
-    for (name, raw) in earlier.nodes {
-        if answers.contains_key(&name) {
-            continue;
-        }
-        let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-        if kept["pending"] == true {
-            answer.pending = answer.pending.map(|_| true);
-        }
-        if kept["ok"] == false {
-            findings.push(not_looked_at("engine-kept-answer", &name));
-        }
-        answer.nodes.insert(name, Entry::Kept(raw));
+fn join(answers: BTreeMap<String, About>, earlier: Earlier, findings: &mut Vec<Finding>) -> Answer {
+    let known = answers.values().all(|node| node.pending().is_some());
+    let pending = answers.values().any(|node| node.pending() == Some(true));
+    let changed = answers.values().any(About::changed);
+    let (nodes, kept) = earlier.join(answers, "dockerroot-kept-answer", findings);
+    Answer {
+        pending: known.then_some(pending || kept),
+        changed,
+        nodes,
     }
-    for (name, node) in answers {
-        answer.nodes.insert(name, Entry::Engine(Box::new(node)));
-    }
-    answer
 }

@@ -90,13 +90,13 @@ pub fn refusals(request: &Request) -> Result<Vec<Finding>> {
             "the source is a symbolic link: the link itself and not what it leads to may be meant";
         let fix = "give the path that it leads to, or --follow-source";
         return Ok(vec![
-            Finding::error("tree-source-is-link", subject(from), message).fix(fix),
+            Finding::error("dockerroot-tree-source-is-link", subject(from), message).fix(fix),
         ]);
     }
     if !from.metadata().with_context(reading)?.is_dir() {
         let message = "the source is not a folder";
         return Ok(vec![Finding::error(
-            "tree-source-no-folder",
+            "dockerroot-tree-source-no-folder",
             subject(from),
             message,
         )]);
@@ -105,7 +105,7 @@ pub fn refusals(request: &Request) -> Result<Vec<Finding>> {
         let message = "the target is not there, or is not a folder of its own (a symbolic link is not followed)";
         let fix = "make it with mkdir, or mount its file system there";
         return Ok(vec![
-            Finding::error("tree-target-missing", subject(to), message).fix(fix),
+            Finding::error("dockerroot-tree-target-missing", subject(to), message).fix(fix),
         ]);
     }
     let mut findings = Vec::new();
@@ -115,7 +115,7 @@ pub fn refusals(request: &Request) -> Result<Vec<Finding>> {
     ] {
         if findings.is_empty() && nesting::lies_in(inner, outer)? {
             let fix = "choose two folders of which none lies in the other";
-            findings.push(Finding::error("tree-nested", subject(to), words).fix(fix));
+            findings.push(Finding::error("dockerroot-tree-nested", subject(to), words).fix(fix));
         }
     }
     Ok(findings)

@@ -42,8 +42,11 @@ pub fn verify(source: &Tree, copy: &Tree, counters: &Counters) -> Result<Seen> {
     if chains.is_empty() {
         let message = "it holds no overlay2 layers: there is nothing to mount";
         let subject = source.shown().display().to_string();
-        seen.findings
-            .push(Finding::warning("tree-no-layers", subject, message));
+        seen.findings.push(Finding::warning(
+            "dockerroot-tree-no-layers",
+            subject,
+            message,
+        ));
         return Ok(seen);
     }
     std::thread::scope(|scope| {

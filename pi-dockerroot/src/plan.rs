@@ -106,7 +106,11 @@ fn target(request: &Request) -> String {
 fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
     if observed.busy {
         let message = "another copy into this target is running";
-        findings.push(Finding::error("tree-target-busy", target(request), message));
+        findings.push(Finding::error(
+            "dockerroot-tree-target-busy",
+            target(request),
+            message,
+        ));
     }
     match &observed.state {
         State::Empty => {
@@ -119,7 +123,7 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
             {
                 let message = "the target is empty: nothing was copied yet";
                 findings.push(Finding::error(
-                    "tree-target-empty",
+                    "dockerroot-tree-target-empty",
                     target(request),
                     message,
                 ));
@@ -131,7 +135,11 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
             } else {
                 "an unfinished copy of this source is continued; the machine was started anew since, so what is there is read and compared"
             };
-            findings.push(Finding::info("tree-unfinished", target(request), message));
+            findings.push(Finding::info(
+                "dockerroot-tree-unfinished",
+                target(request),
+                message,
+            ));
         }
         State::Earlier { .. } => {}
         State::Full { differences, .. } => {
@@ -140,7 +148,7 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
                 let message = "the target is neither empty nor an unfinished copy of this source";
                 let fix = "empty it, or make it equal with --update: what is only in the target is then removed";
                 findings.push(
-                    Finding::error("tree-target-not-empty", target(request), message)
+                    Finding::error("dockerroot-tree-target-not-empty", target(request), message)
                         .fix(fix)
                         .evidence(json!({"differences": differences.count, "first": differences.named.first()})),
                 );
@@ -189,7 +197,7 @@ fn filesystem(
             lacks.join("; ")
         );
         findings.push(
-            Finding::error("tree-filesystem", target(request), message)
+            Finding::error("dockerroot-tree-filesystem", target(request), message)
                 .fix("make an ext4 file system there, as pi-partition does")
                 .evidence(json!({"filesystem": abilities.filesystem, "lacks": lacks})),
         );
@@ -200,7 +208,7 @@ fn filesystem(
             letters(lost)
         );
         findings.push(Finding::warning(
-            "tree-flags-left",
+            "dockerroot-tree-flags-left",
             target(request),
             message,
         ));
@@ -218,7 +226,7 @@ fn room(request: &Request, observed: &Observed, holdings: &Holdings, findings: &
             format_size(abilities.free_bytes, DECIMAL)
         );
         findings.push(
-            Finding::error("tree-space", target(request), message)
+            Finding::error("dockerroot-tree-space", target(request), message)
                 .evidence(json!({"needed_bytes": needed, "free_bytes": abilities.free_bytes})),
         );
     }
@@ -226,7 +234,7 @@ fn room(request: &Request, observed: &Observed, holdings: &Holdings, findings: &
     if let Some(free) = abilities.free_inodes.filter(|free| needed > *free) {
         let message = format!("{needed} inodes are needed and {free} are free");
         findings.push(
-            Finding::error("tree-inodes", target(request), message)
+            Finding::error("dockerroot-tree-inodes", target(request), message)
                 .fix("make the file system with more inodes: mkfs.ext4 -i 8192")
                 .evidence(json!({"needed_inodes": needed, "free_inodes": free})),
         );
@@ -243,22 +251,27 @@ fn source(
     let source = request.from.display().to_string();
     if observed.source_unfinished {
         let message = format!("the source is itself an unfinished copy ({})", Marker::NAME);
-        findings.push(Finding::error("tree-source-unfinished", &source, message));
+        findings.push(Finding::error(
+            "dockerroot-tree-source-unfinished",
+            &source,
+            message,
+        ));
     }
     if holdings.mounts > 0 {
         let message = format!(
             "{} other file systems are mounted in it; they are not entered, and their folders stay empty",
             holdings.mounts
         );
-        findings.push(Finding::info("tree-mounts", &source, message));
+        findings.push(Finding::info("dockerroot-tree-mounts", &source, message));
     }
     if !observed.root && (holdings.foreign > 0 || holdings.whiteouts > 0) {
         let message = "it holds files of other owners or devices, which only root can copy whole";
-        let finding = Finding::error("tree-not-root", &source, message).fix("run as root");
+        let finding =
+            Finding::error("dockerroot-tree-not-root", &source, message).fix("run as root");
         findings.push(finding);
     } else if !observed.root {
         let message =
             "trusted.* attributes and access lists of others are only seen and copied by root";
-        findings.push(Finding::info("tree-not-root", &source, message));
+        findings.push(Finding::info("dockerroot-tree-not-root", &source, message));
     }
 }

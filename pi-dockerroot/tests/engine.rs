@@ -52,7 +52,10 @@ fn a_document_alone_says_where_to_and_that_the_rest_is_not_known() {
         (&second["ok"], &second["pending"], &second["to"]),
         (&json!(true), &json!(false), &Value::Null)
     );
-    assert_eq!(ids(&answer), ["engine-unseen", "engine-os-unproven"]);
+    assert_eq!(
+        ids(&answer),
+        ["dockerroot-unseen", "dockerroot-os-unproven"]
+    );
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn pi_partitions_answer_is_used_and_has_to_be_done() {
     let answer = answer(&["--node", "a1"], &document);
     assert_eq!(answer["nodes"]["a1"]["to"], "/mnt/other");
     assert!(answer["nodes"].get("a2").is_none());
-    assert!(ids(&answer).contains(&"engine-partition-not-ready"));
+    assert!(ids(&answer).contains(&"dockerroot-partition-not-ready"));
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn other_nodes_answers_are_kept_as_they_are() {
         after["pi_dockerroot"]["nodes"]["a2"],
         json!({"ok": false, "x": [1.50]})
     );
-    assert!(ids(&after["pi_dockerroot"]).contains(&"engine-kept-answer"));
+    assert!(ids(&after["pi_dockerroot"]).contains(&"dockerroot-kept-answer"));
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn two_names_for_the_root_are_named() {
         "{\"data-root\": \"/a\", \"graph\": \"/b\"}",
     )]);
     let answer = check(folder.path(), &[]);
-    assert_eq!(ids(&answer), ["engine-root-ambiguous"]);
+    assert_eq!(ids(&answer), ["dockerroot-root-ambiguous"]);
     let message = answer["findings"][0]["message"].as_str().unwrap();
     assert!(
         message.contains("data-root /a") && message.contains("graph /b"),

@@ -1,27 +1,49 @@
-//! Arguments and document, joined into one request for each node.
+//! The command line: arguments and document, joined into one request for each node.
 
+use crate::answer::Answer;
 use crate::extent::Place;
 use crate::request::{LEAST_BYTES, Request, Wish};
+use crate::{job, render, report};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use cluster::edge::node::NodeArguments;
-use cluster::edge::{Common, Usage};
-use cluster::inventory::{Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist};
+use cluster::edge::{Artefact, Common, Input, Tool, Usage, Verdict, word};
+use cluster::finding::Finding;
+use cluster::inventory::{Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist, Section};
 use cluster::name::{FilesystemLabel, MountPoint};
 use cluster::quantity::Size;
 use std::path::PathBuf;
 
-/// Give the rest of a disk to a new partition, without a reboot and without
-/// losing a byte
+const EXAMPLES: &str = "
+  What would become of a card image; then do it, which needs no root
+    pi-partition -n --disk card.img -f text
+    pi-partition -n --disk card.img --apply
+
+  The same as a picture
+    pi-partition -n --disk card.img -f svg -o card.svg
+
+  A plan for each node, on a laptop
+    pi-partition cluster.json
+    ssh pi1 sudo sfdisk --json /dev/mmcblk0 | pi-partition -f text
+
+  On the node, by the document or by flags alone
+    sudo pi-partition --apply cluster.json
+    sudo pi-partition -n --disk /dev/mmcblk0 --label docker \\
+      --mount /mnt/docker --apply
+
+  Do what was planned, or refuse
+    pi-partition -n --disk card.img | pi-partition --apply
+
+  The table as it was before
+    sudo pi-partition -n --disk /dev/mmcblk0 --undo saved.table.json --apply";
+
+/// Give the rest of a disk to a new partition, without a reboot and without losing a byte
 #[derive(Debug, Clone, Parser)]
 pub struct Cli {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: Common<Format>,
     #[command(flatten)]
     pub(crate) node: NodeArguments,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
     /// The whole disk or an image file [default: the node's disk]
     #[arg(long, value_name = "PATH")]
     pub(crate) disk: Option<PathBuf>,
@@ -29,7 +51,7 @@ pub struct Cli {
     #[arg(long)]
     pub(crate) size: Option<PartitionSize>,
     /// Its file system [default: ext4]
-    #[arg(long, value_parser = filesystem, value_name = "FS")]
+    #[arg(long, value_parser = word::<Filesystem>, value_name = "FS")]
     pub(crate) fs: Option<Filesystem>,
     /// Its label
     #[arg(long)]
@@ -38,7 +60,7 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     pub(crate) mount: Option<MountPoint>,
     /// What makes the mount last: ros, fstab, systemd, none or auto
-    #[arg(long, value_parser = persist, value_name = "HOW")]
+    #[arg(long, value_parser = word::<Persist>, value_name = "HOW")]
     pub(crate) persist: Option<Persist>,
     /// Where it goes: end, largest, or a byte of a free extent [default: end]
     #[arg(long, value_name = "PLACE")]
@@ -50,7 +72,7 @@ pub struct Cli {
     #[arg(long)]
     pub(crate) wipe: bool,
     /// The operating system [default: the document's, or the node's own]
-    #[arg(long, value_parser = os, value_name = "OS")]
+    #[arg(long, value_parser = word::<Os>, value_name = "OS")]
     pub(crate) os: Option<Os>,
     /// An image's logical sector in bytes: 512 or 4096 [default: found out]
     #[arg(long, value_parser = sector, value_name = "BYTES")]
@@ -63,7 +85,7 @@ pub struct Cli {
     pub(crate) check: bool,
 }
 
-/// The forms of output.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// The document with the key `pi_partition`
@@ -71,30 +93,50 @@ pub enum Format {
     Json,
     /// The disk before and after, the steps, and what was noticed
     Text,
-    /// The disk before and after as a picture (SVG)
+    /// A picture of the disk before and after (SVG), also of a no
     Svg,
     /// The plan as a shell script with the checks in it
     Sh,
 }
 
-/// A word that serde reads as a value of `T`.
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|error| {
-        let text = error.to_string();
-        text.replace("unknown variant", "unknown").replace('`', "'")
-    })
-}
+impl cluster::edge::Format for Format {}
 
-fn filesystem(text: &str) -> Result<Filesystem, String> {
-    word(text)
-}
+impl Tool for Cli {
+    const NAME: &'static str = "pi-partition";
+    const EXAMPLES: &'static str = EXAMPLES;
+    const SYSTEMS: &'static [(&'static str, &'static str)] = &[
+        ("raspios, ubuntu, debian", "--persist fstab or systemd"),
+        (
+            "rancheros, burmillaos",
+            "--persist ros; not tried on a real one",
+        ),
+    ];
+    const SECTIONS: &'static [Section] = &[Section::Nodes];
+    type Format = Format;
+    type Answer = Answer;
 
-fn persist(text: &str) -> Result<Persist, String> {
-    word(text)
-}
+    fn common(&self) -> &Common<Format> {
+        &self.common
+    }
 
-fn os(text: &str) -> Result<Os, String> {
-    word(text)
+    fn adopt(&self, input: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        report::adopt(self, input)
+    }
+
+    fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
+        job::run(self, &input)
+    }
+
+    fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
+        Ok(match self.common.format {
+            Format::Svg => render::svg::svg(verdict),
+            Format::Json | Format::Text | Format::Sh => render::text::text(verdict),
+        })
+    }
+
+    fn artefacts(&self, verdict: &Verdict<Answer>) -> anyhow::Result<Vec<Artefact>> {
+        Ok(render::sh::scripts(&verdict.answer))
+    }
 }
 
 fn sector(text: &str) -> Result<u64, String> {

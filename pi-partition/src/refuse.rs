@@ -139,7 +139,7 @@ pub fn ros(disk: &DiskState, read: bool) -> Finding {
     } else {
         "what `ros config get mounts` says is not known here: the step that makes the mount last is planned on the node, where the present list can be kept"
     };
-    Finding::info("partition-ros-unproven", disk.path.clone(), message)
+    Finding::warning("partition-os-unproven", disk.path.clone(), message)
 }
 
 /// What is worth knowing of a plan that works.

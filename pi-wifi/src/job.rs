@@ -62,7 +62,10 @@ pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>
     if !(cli.check && cli.common.null_input) {
         findings.extend(plan::remarks(&input.inventory, wifi, &interface));
     }
-    if cli.format != Format::Json && cli.format != Format::Text && cli.format != Format::Sh {
+    if cli.common.format != Format::Json
+        && cli.common.format != Format::Text
+        && cli.common.format != Format::Sh
+    {
         findings.extend(plan::missing(&networks));
     }
     let mut done = job.run(&interface, &earlier)?;
@@ -164,7 +167,7 @@ impl Job<'_> {
             false => plan::files(site),
         };
         findings.extend(more);
-        if self.cli.format == Format::Sh {
+        if self.cli.common.format == Format::Sh {
             findings.extend(render::sh::refusals(site, &files));
         }
         let ok = finding::ok(&findings);
@@ -201,7 +204,7 @@ impl Job<'_> {
         } else {
             PathBuf::new()
         };
-        if self.cli.format == Format::Sh {
+        if self.cli.common.format == Format::Sh {
             let script = render::sh::script(site, &files);
             return Ok(vec![Artefact {
                 path: folder.join("pi-wifi.sh"),
@@ -212,7 +215,7 @@ impl Job<'_> {
         let own = files.into_iter().filter(|file| self.belongs(file));
         own.filter_map(|file| {
             let content = file.content.reveal(self.networks)?;
-            let path = match self.cli.format {
+            let path = match self.cli.common.format {
                 Format::Files => folder.join(file.path.trim_start_matches('/')),
                 _ => folder.join(file.path.rsplit('/').next().unwrap_or("file")),
             };
@@ -228,7 +231,7 @@ impl Job<'_> {
     /// Whether a file belongs to the chosen format.
     fn belongs(&self, file: &File) -> bool {
         let path = file.path.as_str();
-        match self.cli.format {
+        match self.cli.common.format {
             Format::Json | Format::Text | Format::Sh => false,
             Format::Files => true,
             Format::WpaSupplicant | Format::Netplan | Format::CloudConfig => file.mode == 0o600,

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster::edge::main::<pi_wifi::Cli>()
+    cluster::edge::main::<pi_wifi::cli::Cli>()
 }

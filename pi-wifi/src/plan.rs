@@ -68,8 +68,8 @@ fn sae(wifi: &Wifi) -> Option<Finding> {
 pub fn node_remarks(name: &str, request: &Request) -> Vec<Finding> {
     let mut findings = Vec::new();
     if matches!(request.os, Some(Os::RancherOs | Os::BurmillaOs)) {
-        findings.push(Finding::info(
-            "wifi-rancheros-unproven",
+        findings.push(Finding::warning(
+            "wifi-os-unproven",
             name,
             "proven against the schema and template of RancherOS 1.5, not on a real one; stock images are reported not to start on a Pi 4",
         ));

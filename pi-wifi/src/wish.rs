@@ -169,7 +169,7 @@ pub fn request(
     let os = cli.os.or_else(|| node.and_then(|node| node.os));
     let release = node.and_then(|node| node.os_release.as_ref());
     let release = release.map(|release| release.as_str());
-    let stack = cli.format.stack().or(cli.stack);
+    let stack = cli.common.format.stack().or(cli.stack);
     let stack = stack.unwrap_or_else(|| Stack::of(os, release));
     let netplan = cli
         .netplan_version

@@ -8,14 +8,15 @@ use crate::supply::check_temperature;
 use crate::watts::Milliwatts;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use cluster::edge::{Common, Form, Input, Tool, Usage, Verdict};
+use cluster::edge::{Common, Input, Tool, Usage, Verdict};
 use cluster::finding::Finding;
 use cluster::inventory::Section;
 use cluster::name::Label;
 use cluster::quantity::{Celsius, PortNumber, PositiveWatts, Watts};
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "  The reference cluster, for people
+const EXAMPLES: &str = "
+  The reference cluster, for people
     poe-budget --example | poe-budget -f text
 
   Is there a port and power for one more device? Exit code 3 says no
@@ -46,12 +47,9 @@ const EXAMPLES: &str = "  The reference cluster, for people
 
 /// Can the switch carry it, and who goes dark first when it can't
 #[derive(Debug, Parser)]
-pub struct Arguments {
+pub struct Cli {
     #[command(flatten)]
-    common: Common,
-    /// The form of the output
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
+    common: Common<Format>,
     /// Answer as if this device were there too: on the lowest free PoE port, or on this one
     #[arg(long, value_name = "NAME=WATTS[@[SWITCH:]PORT]", value_parser = parse_add)]
     add: Vec<Add>,
@@ -77,32 +75,27 @@ pub struct Arguments {
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The document with the key poe_budget
+pub enum Format {
+    /// The document with the key `poe_budget`
     #[default]
     Json,
     /// A table for people
     Text,
-    /// A picture (SVG), also of a no
+    /// A picture of it (SVG), also of a no
     Svg,
 }
 
-impl Tool for Arguments {
+impl cluster::edge::Format for Format {}
+
+impl Tool for Cli {
     const NAME: &'static str = "poe-budget";
     const EXAMPLES: &'static str = EXAMPLES;
     const SECTIONS: &'static [Section] = &[Section::Switches, Section::Nodes, Section::Storage];
+    type Format = Format;
     type Answer = Answer;
 
-    fn common(&self) -> &Common {
+    fn common(&self) -> &Common<Format> {
         &self.common
-    }
-
-    fn form(&self) -> Form {
-        match self.format {
-            Format::Json => Form::Json,
-            // A picture is for people too: what does not fit is worth seeing.
-            Format::Text | Format::Svg => Form::Text,
-        }
     }
 
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
@@ -112,14 +105,14 @@ impl Tool for Arguments {
     }
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
-        Ok(match self.format {
+        Ok(match self.common.format {
             Format::Svg => render::svg(verdict),
             Format::Text | Format::Json => render::text(verdict),
         })
     }
 }
 
-impl Arguments {
+impl Cli {
     fn question(&self) -> Result<Question, Usage> {
         let ambient_c = self.ambient_c.map(|celsius| celsius.0);
         if let Some(celsius) = ambient_c {

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster::edge::main::<poe_budget::cli::Arguments>()
+    cluster::edge::main::<poe_budget::cli::Cli>()
 }

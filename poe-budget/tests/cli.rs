@@ -1058,12 +1058,17 @@ fn text_is_at_most_80_columns_wide() {
     }
 }
 
+/// Compares with a golden file; `BLESS=1` writes it instead.
+fn golden(name: &str, found: &str) {
+    cluster_tests::golden(env!("CARGO_MANIFEST_DIR"), name, found).unwrap();
+}
+
 /// The picture is for people: it shows a no too, in words that can be selected, and points nowhere else.
 #[test]
 fn the_picture_shows_yes_and_no() {
     let picture = run(&["-f", "svg"], cluster::EXAMPLE);
     assert_eq!(picture.code, Some(0));
-    assert_eq!(picture.text(), include_str!("golden/reference.svg"));
+    golden("reference.svg", &picture.text());
     let document = with("/switches/0/budget_w", json!(40));
     let outcome = run_on(&["-f", "svg"], &document);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), ""));
@@ -1082,16 +1087,16 @@ fn the_picture_shows_yes_and_no() {
 #[test]
 fn text_is_what_it_was() {
     let text = run(&["-f", "text"], cluster::EXAMPLE).text();
-    assert_eq!(text, include_str!("golden/reference.txt"));
+    golden("reference.txt", &text);
     let document = with("/switches/0/allocation", Value::Null);
     let text = run_on(&["-f", "text"], &document).text();
-    assert_eq!(text, include_str!("golden/unknown.txt"));
+    golden("unknown.txt", &text);
     let text = run(
         &["-f", "text", "--add", "mobile-router=4.6"],
         cluster::EXAMPLE,
     )
     .text();
-    assert_eq!(text, include_str!("golden/no-port.txt"));
+    golden("no-port.txt", &text);
     let mut fleet = example();
     for number in 2..8 {
         fleet["switches"]
@@ -1106,8 +1111,5 @@ fn text_is_what_it_was() {
         .lines()
         .take_while(|line| !line.starts_with("error"))
         .collect();
-    assert_eq!(
-        table.join("\n").trim_end(),
-        include_str!("golden/fleet.txt").trim_end()
-    );
+    golden("fleet.txt", &format!("{}\n", table.join("\n").trim_end()));
 }

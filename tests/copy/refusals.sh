@@ -25,68 +25,68 @@ refused() {
   echo "refused: $id"
 }
 from=$disks/a/from to=$disks/a/to
-refused tree-source-is-link "$disks/a/link" "$to"
-refused tree-source-no-folder "$from/file" "$to"
-refused tree-nested "$from" "$from/below"
-refused tree-nested "$from/below" "$from"
-refused tree-nested "$from" "$from"
-refused tree-nested "$from" "$from/below/../below"
-refused tree-target-missing "$from" "$disks/a/none"
-refused tree-target-missing "$from" "$disks/a/link"
+refused dockerroot-tree-source-is-link "$disks/a/link" "$to"
+refused dockerroot-tree-source-no-folder "$from/file" "$to"
+refused dockerroot-tree-nested "$from" "$from/below"
+refused dockerroot-tree-nested "$from/below" "$from"
+refused dockerroot-tree-nested "$from" "$from"
+refused dockerroot-tree-nested "$from" "$from/below/../below"
+refused dockerroot-tree-target-missing "$from" "$disks/a/none"
+refused dockerroot-tree-target-missing "$from" "$disks/a/link"
 mkdir "$disks/a/bind"
 mount --bind "$from/below" "$disks/a/bind"
-refused tree-nested "$from" "$disks/a/bind"
+refused dockerroot-tree-nested "$from" "$disks/a/bind"
 umount "$disks/a/bind"
 
 echo somebody >"$to/something"
-refused tree-target-not-empty "$from" "$to"
+refused dockerroot-tree-target-not-empty "$from" "$to"
 rm "$to/something"
 
 # Too little space; too few inodes; a read-only target.
 head -c 20000000 /dev/urandom >"$from/large"
-refused tree-space "$from" "$disks/b"
+refused dockerroot-tree-space "$from" "$disks/b"
 rm "$from/large"
 mkdir "$from/many"
 (cd "$from/many" && seq 5000 | xargs touch)
-refused tree-inodes "$from" "$disks/b"
+refused dockerroot-tree-inodes "$from" "$disks/b"
 rm -r "$from/many"
 mount -o remount,ro "$disks/b"
-refused tree-filesystem "$from" "$disks/b"
+refused dockerroot-tree-filesystem "$from" "$disks/b"
 mount -o remount,rw "$disks/b"
 
 # What a file system has no place for: XFS for synchronous folders, ext4 without the feature for projects.
 mkdir "$from/sync"
 chattr +D "$from/sync"
-refused tree-filesystem "$from" "$disks/xfs"
+refused dockerroot-tree-filesystem "$from" "$disks/xfs"
 rmdir "$from/sync"
 mkdir "$disks/xfs/from"
 touch "$disks/xfs/from/file"
 chattr -p 42 "$disks/xfs/from/file"
-refused tree-filesystem "$disks/xfs/from" "$to"
+refused dockerroot-tree-filesystem "$disks/xfs/from" "$to"
 
 # A folder's entries without types: overlay2 does not run there.
 truncate -s 16M "$disks/untyped.img"
 mkfs.ext4 -q -F -O ^filetype "$disks/untyped.img"
 mkdir "$disks/untyped"
 mount -o loop "$disks/untyped.img" "$disks/untyped"
-refused tree-filesystem "$from" "$disks/untyped"
+refused dockerroot-tree-filesystem "$from" "$disks/untyped"
 jq -e '.pi_dockerroot.findings | any(.message | contains("types"))' "$disks/answer.json" >/dev/null
 
 # No extended attributes: the kernel's own file system of processes has none.
-refused tree-filesystem "$from" /proc/self/net --update
+refused dockerroot-tree-filesystem "$from" /proc/self/net --update
 
 # Not root: what only root can copy whole.
 chmod 755 "$disks" "$disks/a"
 chown 1000 "$to" "$from"
 setpriv --reuid 1000 --clear-groups "$tool" -n --tree --from "$from" --to "$to" --apply >"$disks/answer.json" 2>/dev/null || code=$?
 [ "$code" = 3 ]
-jq -e '.pi_dockerroot.findings | any(.id == "tree-not-root")' "$disks/answer.json" >/dev/null
+jq -e '.pi_dockerroot.findings | any(.id == "dockerroot-tree-not-root")' "$disks/answer.json" >/dev/null
 chown 0 "$to" "$from"
 
 # A second copy at the same time.
 exec 9<"$to"
 flock 9
-refused tree-target-busy "$from" "$to"
+refused dockerroot-tree-target-busy "$from" "$to"
 exec 9<&-
 
 # A link where it is said to be one; a source that is itself unfinished.
@@ -94,5 +94,5 @@ exec 9<&-
 same "$from" "$to"
 setfattr -n trusted.pi_dockerroot.unfinished -v x "$from"
 mkdir "$disks/a/other"
-refused tree-source-unfinished "$from" "$disks/a/other"
+refused dockerroot-tree-source-unfinished "$from" "$disks/a/other"
 echo "all refused"

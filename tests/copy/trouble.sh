@@ -32,7 +32,7 @@ grep -q 'marked as unfinished; the same command continues it' "$disks/error"
 python3 "$here/describe.py" "$from" | diff "$disks/source.json" -
 rm "$disks/to/lost+found/filler"
 copy
-jq -e '.pi_dockerroot | .ok and any(.findings[]; .id == "tree-unfinished") and [.nodes[]][0].result.copied_files < 1000' "$disks/answer.json" >/dev/null
+jq -e '.pi_dockerroot | .ok and any(.findings[]; .id == "dockerroot-tree-unfinished") and [.nodes[]][0].result.copied_files < 1000' "$disks/answer.json" >/dev/null
 same "$from" "$disks/to"
 echo "filled up: said so, continued"
 

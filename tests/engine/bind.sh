@@ -101,7 +101,7 @@ containerd_bind() {
   if [ "$engine" = containerd ]; then
     code=0
     "${move[@]}" >"$W/said" 2>/dev/null || code=$?
-    same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-tasks-run" "a task that nobody starts again"
+    same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-tasks-run" "a task that nobody starts again"
     $ctr tasks kill -s KILL task
     sleep 0.5
     $ctr tasks rm task >/dev/null

@@ -83,7 +83,7 @@ same "$(describe)" "$before" "what the engine has after a rollback that fails"
 same "$(names /var/lib/docker)" "pi-dockerroot.retired pi-dockerroot.txt" "the old root after a rollback that fails"
 code=0
 pi-dockerroot -n --rollback --discard --apply --only >"$W/said" 2>/dev/null || code=$?
-same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-rollback-loses" "--discard after a --copy-back"
+same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-rollback-loses" "--discard after a --copy-back"
 pi-dockerroot -n --rollback --copy-back --apply --only >"$W/said" || fail "the rollback again"
 same "$(root_in_use)" /var/lib/docker "the root after the rollback"
 same "$(describe)" "$before" "what the engine has after the rollback"

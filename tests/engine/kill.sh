@@ -40,7 +40,7 @@ for round in $(seq "$1"); do
         pi-dockerroot -n --rollback --apply --only >"$W/out" 2>"$W/err" || code=$?
         if [ "$code" = 3 ]; then
           # The engine may have run on its new root since.
-          same "$(jq -r '.findings[0].id' "$W/out")" engine-rollback-loses "$what, given up"
+          same "$(jq -r '.findings[0].id' "$W/out")" dockerroot-rollback-loses "$what, given up"
           pi-dockerroot -n --rollback --discard --apply --only >"$W/out" 2>"$W/err" || fail "$what, given up: $(cat "$W/err")"
         else
           same "$code" 0 "$what, given up: $(cat "$W/err")"

@@ -78,7 +78,7 @@ case $1 in
     code=0
     pi-dockerroot -n --rollback --apply --only >"$W/asked" 2>/dev/null || code=$?
     same "$code" 3 "a rollback that would lose something"
-    same "$(jq -r '.findings[0].id' "$W/asked")" engine-rollback-loses "why"
+    same "$(jq -r '.findings[0].id' "$W/asked")" dockerroot-rollback-loses "why"
     before=$(describe)
     pi-dockerroot -n --rollback --copy-back --apply --only >"$W/back" || fail "back: $(cat "$W/back")"
     same "$(run --rm -v data:/data app cat /data/since)" since "what was written since"

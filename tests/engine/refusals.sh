@@ -24,18 +24,18 @@ refused() {
   same "$(files)" "$was" "the files after $*"
 }
 
-refused engine-target-not-mounted --to /srv --apply
+refused dockerroot-target-not-mounted --to /srv --apply
 mkdir /mnt/memory
 mount -t tmpfs x /mnt/memory
-refused engine-target-not-mounted --to /mnt/memory --apply
+refused dockerroot-target-not-mounted --to /mnt/memory --apply
 umount /mnt/memory
-refused engine-root-ambiguous --from /srv --apply
-refused tree-nested --to /var/lib/docker/volumes --any-folder --apply
-refused engine-no-move --rollback --apply
-refused engine-not-running --engine containerd --to /mnt/docker --apply
-refused engine-not-running --engine k3s --to /mnt/docker --apply
+refused dockerroot-root-ambiguous --from /srv --apply
+refused dockerroot-tree-nested --to /var/lib/docker/volumes --any-folder --apply
+refused dockerroot-no-move --rollback --apply
+refused dockerroot-not-running --engine containerd --to /mnt/docker --apply
+refused dockerroot-not-running --engine k3s --to /mnt/docker --apply
 touch /mnt/docker/somebodys
-refused tree-target-not-empty --apply
+refused dockerroot-tree-target-not-empty --apply
 rm /mnt/docker/somebodys
 truncate -s 2G "$W/big"
 truncate -s 8M "$W/small.img"
@@ -44,17 +44,17 @@ mkdir /mnt/small
 mount -o loop "$W/small.img" /mnt/small
 run -d --name large app sh -c 'dd if=/dev/zero of=/data/x bs=1M count=20 2>/dev/null; busybox dd if=/dev/urandom of=/big bs=1M count=20; sleep 1000' >/dev/null
 sleep 1
-refused tree-space --to /mnt/small --apply
+refused dockerroot-tree-space --to /mnt/small --apply
 docker rm -f large >/dev/null
 umount /mnt/small
 # No script that stops it.
 mv /etc/init.d/docker "$W/script"
-refused engine-no-service --apply
+refused dockerroot-no-service --apply
 # A command that does not stop it: known once it was tried. The copy stays, the engine was never away.
 refused_after=$(docker inspect -f '{{.State.Pid}}' web)
 code=0
 pi-dockerroot -n --apply --only --stop-command true --start-command true >"$W/said" 2>/dev/null || code=$?
-same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-not-stopped" "an engine that does not stop"
+same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-not-stopped" "an engine that does not stop"
 same "$(docker inspect -f '{{.State.Pid}}' web)" "$refused_after" "the container after that"
 [ ! -e /etc/docker/daemon.json ] || fail "daemon.json after that"
 [ ! -e /var/lib/cluster/pi-dockerroot/docker.journal ] || fail "the journal after that"
@@ -62,22 +62,22 @@ mv "$W/script" /etc/init.d/docker
 # Somebody edited the configuration and did not start the engine again; two places for the root.
 mkdir -p /etc/docker
 echo '{"data-root": "/srv"}' >/etc/docker/daemon.json
-refused engine-root-ambiguous --apply
+refused dockerroot-root-ambiguous --apply
 rm /etc/docker/daemon.json
 options '-g /var/lib/docker'
 service docker stop >/dev/null
 start
 echo '{"data-root": "/var/lib/docker"}' >/etc/docker/daemon.json
-refused engine-root-ambiguous --apply
+refused dockerroot-root-ambiguous --apply
 rm /etc/docker/daemon.json
 # The flag is nowhere in a file that may be edited.
 cp /etc/default/docker "$W/options"
 options ''
-refused engine-flag-place --apply
+refused dockerroot-flag-place --apply
 cp "$W/options" /etc/default/docker
 # Swarm.
 docker swarm init --advertise-addr 127.0.0.1 >/dev/null
-refused engine-swarm --apply
+refused dockerroot-swarm --apply
 docker swarm leave --force >/dev/null
 # A journal that is held.
 flock /var/lib/cluster/pi-dockerroot/docker.journal sleep 5 &
@@ -91,18 +91,18 @@ for state in '"ok": false, "pending": true' '"ok": true, "pending": true'; do
   code=0
   echo "{\"pi_partition\": {\"ok\": true, \"nodes\": {\"$name\": {$state, \"partitions\": [{\"label\": \"docker\", \"mount\": \"/mnt/docker\"}]}}}}" |
     pi-dockerroot --apply --only >"$W/said" 2>/dev/null || code=$?
-  same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-partition-not-ready" "$state"
+  same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-partition-not-ready" "$state"
 done
 # What was reviewed is what happens: a plan whose state is another one.
 pi-dockerroot -n >"$W/plan.json" || fail "planning"
 jq '.pi_dockerroot.nodes[].state.driver = "vfs"' "$W/plan.json" >"$W/other.json"
 code=0
 pi-dockerroot --apply --only "$W/other.json" >"$W/said" 2>/dev/null || code=$?
-same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-plan-differs" "a changed plan"
+same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-plan-differs" "a changed plan"
 # Not root.
 code=0
 setpriv --reuid 65534 --clear-groups "$(command -v pi-dockerroot)" -n --only >"$W/said" 2>/dev/null || code=$?
-same "$code $(jq -r '.findings[0].id' "$W/said")" "3 engine-not-root" "not root"
+same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-not-root" "not root"
 docker start plain >/dev/null
 same "$(describe)" "$before" "what the engine has after all refusals"
 # And the reviewed plan itself is done.
@@ -114,6 +114,6 @@ pi-dockerroot -n >"$W/plan.json" || fail "planning"
 pi-dockerroot --apply "$W/plan.json" >"$W/said" || fail "the reviewed plan: $(cat "$W/said")"
 same "$(root_in_use)" /mnt/docker "the root"
 same "$(describe)" "$before" "what the engine has"
-refused engine-move-open --to /srv --any-folder --apply
+refused dockerroot-move-open --to /srv --any-folder --apply
 chattr -i /var/lib/docker
 echo "all refused"

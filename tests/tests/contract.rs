@@ -4,7 +4,8 @@
 
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::tools;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
@@ -44,16 +45,6 @@ fn help_is_whole_and_fits_a_terminal() {
         let help = run(&["--help"], "");
         assert_eq!(help.code, Some(0));
         let text = help.text();
-        for word in [
-            "Usage:",
-            "Examples:",
-            "Exit codes:",
-            "--example",
-            "--schema",
-            "--compact",
-        ] {
-            assert!(text.contains(word), "{tool} --help lacks {word}");
-        }
         let wide: Vec<&str> = text
             .lines()
             .filter(|line| line.chars().count() > 80)
@@ -62,10 +53,179 @@ fn help_is_whole_and_fits_a_terminal() {
             wide.is_empty(),
             "{tool} --help is wider than 80 columns: {wide:?}"
         );
+        let headings: Vec<&str> = text
+            .lines()
+            .filter(|line| line.ends_with(':') && line.starts_with(char::is_alphabetic))
+            .filter(|line| *line != "Operating systems:")
+            .collect();
+        assert_eq!(
+            headings,
+            ["Arguments:", "Options:", "Examples:", "Exit codes:"],
+            "{tool}"
+        );
         assert_eq!(
             run(&["--version"], "").text(),
             format!("{tool} {}\n", env!("CARGO_PKG_VERSION"))
         );
+    });
+}
+
+/// What `--help` of a tool says behind a heading, up to the next one.
+fn section<'a>(help: &'a str, heading: &str) -> Option<&'a str> {
+    let (_, behind) = help.split_once(&format!("\n{heading}\n"))?;
+    let next = |line: &str| line.ends_with(':') && line.starts_with(char::is_alphabetic);
+    let length: usize = behind
+        .split_inclusive('\n')
+        .take_while(|line| !next(line.trim_end()))
+        .map(str::len)
+        .sum();
+    Some(&behind[..length])
+}
+
+/// Each option of a tool with what `--help` says of it, without the formats, which are each tool's own.
+fn options(help: &str) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut name = String::new();
+    for line in section(help, "Options:").unwrap().lines() {
+        let words = line.trim_start();
+        if words.starts_with('-') && !words.starts_with("- ") {
+            name = words.to_owned();
+            all.insert(name.clone(), String::new());
+        } else if let Some(text) = all.get_mut(&name).filter(|_| !name.contains("--format")) {
+            *text += words;
+            text.push(' ');
+        }
+    }
+    all
+}
+
+#[test]
+fn what_tools_share_is_said_in_the_same_words() {
+    let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();
+    each(|tool, run| {
+        let help = run(&["--help"], "").text();
+        let all = options(&help);
+        for option in [
+            "-n, --null-input",
+            "-f, --format <FORMAT>",
+            "-o, --output <FILE>",
+            "--only",
+            "--compact",
+            "--example",
+            "--schema",
+            "--validate",
+            "--require-ok",
+            "--error-format <FORMAT>",
+        ] {
+            assert!(all.contains_key(option), "{tool} --help lacks {option}");
+        }
+        assert!(section(&help, "Exit codes:").unwrap().contains("\n  65  "));
+    });
+    for tool in tools::names().unwrap() {
+        let help = tools::tool(&tool).unwrap().args(["--help"]).run().unwrap();
+        let help = help.text();
+        let mut said = options(&help);
+        // These mean something of each tool's own.
+        said.retain(|option, _| {
+            ![
+                "--check",
+                "--discard",
+                "--node",
+                "--remove",
+                "--add",
+                "--limit",
+                "--interface",
+                "--os",
+            ]
+            .iter()
+            .any(|own| option.starts_with(own))
+        });
+        said.insert(
+            "exit codes".to_owned(),
+            section(&help, "Exit codes:").unwrap().to_owned(),
+        );
+        for (option, text) in said {
+            let (other, before) = seen
+                .entry(option.clone())
+                .or_insert_with(|| (tool.clone(), text.clone()));
+            assert_eq!(&text, before, "{option} of {tool} and of {other}");
+        }
+    }
+}
+
+/// The commands of a line of a shell: what stands between pipes, without what runs it elsewhere.
+fn commands(line: &str) -> Vec<Vec<&str>> {
+    let each = line.split(" | ").map(|part| {
+        let words = part.split_whitespace();
+        words.skip_while(|word| *word == "sudo").collect()
+    });
+    each.collect()
+}
+
+#[test]
+fn examples_have_one_form_and_name_options_that_there_are() {
+    let names = tools::names().unwrap();
+    let help = |tool: &str| {
+        let outcome = tools::tool(tool).unwrap().args(["--help"]).run().unwrap();
+        outcome.text()
+    };
+    for tool in &names {
+        let own = help(tool);
+        let examples = section(&own, "Examples:").unwrap();
+        for example in examples.trim_end().split("\n\n") {
+            let mut lines = example.lines();
+            let title = lines.next().unwrap();
+            assert!(
+                title.starts_with("  ") && !title.starts_with("   "),
+                "{tool}: {title:?}"
+            );
+            let rest: Vec<&str> = lines.collect();
+            assert!(
+                !rest.is_empty() && rest.iter().all(|line| line.starts_with("    ")),
+                "{tool}: {example}"
+            );
+            let script = rest.join("\n").replace("\\\n", " ");
+            for command in script.lines().flat_map(commands) {
+                let Some(called) = names
+                    .iter()
+                    .find(|name| command.first() == Some(&name.as_str()))
+                else {
+                    continue;
+                };
+                let known = options(&help(called));
+                for option in command.iter().filter(|word| word.starts_with('-')) {
+                    let option = option.split('=').next().unwrap();
+                    let there = |text: &String| text.split([' ', ',']).any(|word| word == option);
+                    assert!(
+                        option == "-" || known.keys().any(there),
+                        "{tool}: `{}`: {called} has no {option}",
+                        command.join(" ")
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operating_systems_are_all_told_on_help_and_page_or_on_neither() {
+    each(|tool, run| {
+        let help = run(&["--help"], "").text();
+        let page = page(tool);
+        let told = section(&help, "Operating systems:");
+        assert_eq!(
+            told.is_some(),
+            page.contains("\n## Operating systems\n"),
+            "{tool}"
+        );
+        for system in ["raspios", "ubuntu", "debian", "rancheros", "burmillaos"] {
+            let Some(told) = told else { return };
+            assert!(told.contains(system), "{tool} --help lacks {system}");
+            let cell = page
+                .lines()
+                .any(|line| line.starts_with("| `") && line.contains(&format!("`{system}`")));
+            assert!(cell, "{tool}'s page lacks {system}");
+        }
     });
 }
 
@@ -298,4 +458,150 @@ fn a_terminal_on_standard_input_is_told_what_is_wanted() {
         assert_eq!(outcome.status.code(), Some(2), "{text}");
         assert!(text.contains(&format!("`{tool} --example`")), "{text}");
     });
+}
+
+fn page(tool: &str) -> String {
+    std::fs::read_to_string(tools::top().join(tool).join("README.md")).unwrap()
+}
+
+/// What a page says below a heading, up to the next one of its kind.
+fn chapter<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, behind) = page
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_default();
+    behind.split("\n## ").next().unwrap()
+}
+
+#[test]
+fn pages_have_the_same_sections_in_the_same_order() {
+    each(|tool, run| {
+        let page = page(tool);
+        assert!(page.starts_with(&format!("# {tool}\n\n")), "{tool}");
+        let all = ["The key", "Operating systems", "Findings", "Limits"];
+        let headings: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .collect();
+        let at = headings
+            .iter()
+            .position(|heading| *heading == all[0])
+            .unwrap_or_else(|| panic!("{tool}'s page does not tell its key"));
+        let expected: Vec<&str> = all
+            .into_iter()
+            .filter(|heading| *heading != all[1] || headings.contains(heading))
+            .collect();
+        assert_eq!(headings[at..], expected, "{tool}");
+        // The page names each field of the key.
+        let schema = run(&["--schema"], "").json().unwrap();
+        let own = &schema["properties"][key(tool)];
+        let own = match own["$ref"].as_str() {
+            Some(reference) => schema.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => own,
+        };
+        let told = chapter(&page, all[0]);
+        for field in own["properties"].as_object().unwrap().keys() {
+            let mut words = told.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            assert!(words.any(|word| word == field), "{tool}'s page: {field}");
+        }
+    });
+}
+
+/// The text literals of a folder's sources that look like names, without those of tests.
+fn names_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names_in(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            let is_name = |part: &&str| {
+                let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+                part.contains('-') && part.bytes().all(letter)
+            };
+            found.extend(text.split('"').filter(is_name).map(str::to_owned));
+        }
+    }
+}
+
+/// The identifiers that are given where a finding is made.
+fn made_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            made_in(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            for word in ["error", "warning", "info"] {
+                let call = format!("Finding::{word}(");
+                let made = text.split(&call).skip(1);
+                let id = made.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                found.extend(id.map(|rest| rest.split('"').next().unwrap().to_owned()));
+            }
+        }
+    }
+}
+
+/// What the findings of each tool begin with.
+const PREFIXES: [(&str, &str); 7] = [
+    ("gluster-plan", "gluster-"),
+    ("k3s-join", "k3s-"),
+    ("nat-gen", "nat-"),
+    ("pi-dockerroot", "dockerroot-"),
+    ("pi-partition", "partition-"),
+    ("pi-wifi", "wifi-"),
+    ("poe-budget", "poe-"),
+];
+/// Names in the sources that begin so, and are no findings.
+const OTHERS: [&str; 3] = ["k3s-agent", "k3s-arm64", "k3s-server"];
+
+#[test]
+fn every_finding_has_its_tools_prefix_and_stands_on_its_page_once() {
+    let mut shared = BTreeSet::new();
+    made_in(&tools::top().join("cluster/src"), &mut shared);
+    assert!(shared.contains("node-identity"), "{shared:?}");
+    let tools = tools::names().unwrap();
+    assert!(
+        tools
+            .iter()
+            .map(String::as_str)
+            .eq(PREFIXES.map(|(tool, _)| tool))
+    );
+    for (tool, prefix) in PREFIXES {
+        let (mut made, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let folder = tools::top().join(tool).join("src");
+        made_in(&folder, &mut made);
+        let stray: Vec<&String> = made
+            .iter()
+            .filter(|id| !id.starts_with(prefix) && !shared.contains(*id))
+            .collect();
+        assert!(stray.is_empty(), "{tool} makes {stray:?}, without {prefix}");
+        names_in(&folder, &mut names);
+        let own: BTreeSet<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.starts_with(prefix) && *name != tool && !OTHERS.contains(name))
+            .collect();
+        let page = page(tool);
+        let table = chapter(&page, "Findings");
+        assert!(
+            table.contains("\n| finding | severity | means |\n| --- | --- | --- |\n"),
+            "{tool}"
+        );
+        let listed: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+            .map(|(id, _)| id)
+            .collect();
+        let once: BTreeSet<&str> = listed.iter().copied().collect();
+        assert_eq!(once.len(), listed.len(), "{tool} lists a finding twice");
+        let of_all: BTreeSet<&str> = once
+            .iter()
+            .copied()
+            .filter(|id| shared.contains(*id))
+            .collect();
+        let of_tool: BTreeSet<&str> = once.difference(&of_all).copied().collect();
+        assert_eq!(of_tool, own, "{tool}: the page, and the sources");
+    }
 }

@@ -57,7 +57,7 @@ fn a_disk_that_cannot_be_read_is_named(kind: Kind) -> Result<()> {
     let vfat = answer.check("vfat")?;
     let said = String::from_utf8_lossy(&vfat.stderr);
     assert_eq!(vfat.status, 3, "{said}");
-    ensure!(String::from_utf8_lossy(&vfat.stdout).contains("tree-filesystem"));
+    ensure!(String::from_utf8_lossy(&vfat.stdout).contains("dockerroot-tree-filesystem"));
     // The one line of the program, and nothing in the target.
     assert_eq!(said.lines().count(), 1, "{said}");
 

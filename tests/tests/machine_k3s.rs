@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use cluster_tests::machine::{self, Answer, Card, Kind, PROGRAMS};
-use cluster_tests::{require, said};
+use cluster_tests::{ran, require, said};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -63,7 +63,11 @@ fn pc_sees_what_each_kernel_really_has() -> Result<()> {
             "{name}: {controllers}"
         );
         let (status, ids) = errors(&answer, "join")?;
-        let expected: &[&str] = if memory { &[] } else { &["memory-cgroup-off"] };
+        let expected: &[&str] = if memory {
+            &[]
+        } else {
+            &["k3s-memory-cgroup-off"]
+        };
         assert_eq!(
             (status, of_memory(&ids)),
             (3, expected.to_vec()),
@@ -76,7 +80,7 @@ fn pc_sees_what_each_kernel_really_has() -> Result<()> {
             "{name}: {text}"
         );
         // The machine has no network and no vxlan, which is seen, too.
-        for id in ["no-default-route", "module-missing"] {
+        for id in ["k3s-no-default-route", "k3s-module-missing"] {
             ensure!(
                 ids.iter().any(|found| found == id),
                 "{name}: {id} is not in {ids:?}"
@@ -115,15 +119,15 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     first.check("mount")?.success()?;
     ensure!(!first.check("controllers")?.success()?.contains("memory"));
     let (_, ids) = errors(&first, "join")?;
-    assert_eq!(of_memory(&ids), ["memory-cgroup-off"], "{ids:?}");
+    assert_eq!(of_memory(&ids), ["k3s-memory-cgroup-off"], "{ids:?}");
     let (status, ids) = errors(&first, "apply")?;
     assert_eq!(
         (status, of_memory(&ids)),
-        (3, vec!["reboot-required"]),
+        (3, vec!["k3s-reboot-required"]),
         "{ids:?}"
     );
     let applied: Value = serde_json::from_slice(&first.check("apply")?.stdout)?;
-    assert_eq!(applied["here"]["act"]["reboot_required"], true);
+    assert_eq!(ran(&applied)["act"]["reboot_required"], true);
     let before = first.check("before")?.success()?;
     let after = first.check("after")?.success()?;
     let expected = before
@@ -136,7 +140,7 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     );
     assert_eq!(
         of_memory(&errors(&first, "join-again")?.1),
-        ["reboot-required"]
+        ["k3s-reboot-required"]
     );
     first.check("umount")?.success()?;
 
@@ -166,7 +170,7 @@ fn pi_gets_its_memory_control_group_by_an_edited_line_and_a_restart() -> Result<
     let none: [&str; 0] = [];
     assert_eq!(of_memory(&errors(&second, "join")?.1), none);
     let again: Value = serde_json::from_slice(&second.check("apply")?.stdout)?;
-    assert_eq!(again["here"]["act"]["did"], serde_json::json!([]));
+    assert_eq!(ran(&again)["act"]["did"], serde_json::json!([]));
     second.check("leave")?.success()?;
     assert_eq!(second.check("after")?.success()?, before, "taken back");
 

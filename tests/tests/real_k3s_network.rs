@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::Program;
+use cluster_tests::ran;
 use cluster_tests::{require, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,24 +12,24 @@ const EXAMPLE: &str = include_str!("../../cluster/example/cluster.json");
 
 /// Findings that are about the network; the others are about the machine that the test runs on.
 const NETWORK: [&str; 18] = [
-    "address-leased",
-    "address-missing",
-    "address-wrong-interface",
-    "default-route-interface",
-    "interface-missing",
-    "no-default-route",
-    "no-route-to-server",
-    "peer-silent",
-    "port-closed",
-    "port-taken",
-    "server-forbidden",
-    "server-name-unknown",
-    "server-no-route",
-    "server-refused",
-    "server-silent",
-    "server-unreachable",
-    "server-url",
-    "server-wrong-interface",
+    "k3s-address-leased",
+    "k3s-address-missing",
+    "k3s-address-wrong-interface",
+    "k3s-default-route-interface",
+    "k3s-interface-missing",
+    "k3s-no-default-route",
+    "k3s-no-route-to-server",
+    "k3s-peer-silent",
+    "k3s-port-closed",
+    "k3s-port-taken",
+    "k3s-server-forbidden",
+    "k3s-server-name-unknown",
+    "k3s-server-no-route",
+    "k3s-server-refused",
+    "k3s-server-silent",
+    "k3s-server-unreachable",
+    "k3s-server-url",
+    "k3s-server-wrong-interface",
 ];
 
 /// What the script says, by scene.
@@ -87,36 +88,42 @@ fn each_obstacle_between_the_nodes_is_named() {
     let scenes = scenes();
     for (scene, expected) in [
         ("good", &[][..]),
-        ("nobody", &["server-refused"]),
-        ("dropped", &["port-closed", "server-silent"]),
-        ("one-port", &["port-closed", "server-refused"]),
-        ("rejected", &["port-closed", "server-unreachable"]),
+        ("nobody", &["k3s-server-refused"]),
+        ("dropped", &["k3s-port-closed", "k3s-server-silent"]),
+        ("one-port", &["k3s-port-closed", "k3s-server-refused"]),
+        ("rejected", &["k3s-port-closed", "k3s-server-unreachable"]),
         // The kernel tells a TCP client nothing of it.
-        ("own-firewall", &["port-closed", "server-silent"]),
-        ("port-taken", &["port-taken"]),
-        ("no-default-route", &["no-default-route"]),
-        ("no-route", &["no-default-route", "no-route-to-server"]),
+        ("own-firewall", &["k3s-port-closed", "k3s-server-silent"]),
+        ("port-taken", &["k3s-port-taken"]),
+        ("no-default-route", &["k3s-no-default-route"]),
+        (
+            "no-route",
+            &["k3s-no-default-route", "k3s-no-route-to-server"],
+        ),
         (
             "unreachable-default",
-            &["no-default-route", "no-route-to-server"],
+            &["k3s-no-default-route", "k3s-no-route-to-server"],
         ),
         (
             "wrong-interface",
             &[
-                "address-wrong-interface",
-                "default-route-interface",
-                "server-wrong-interface",
+                "k3s-address-wrong-interface",
+                "k3s-default-route-interface",
+                "k3s-server-wrong-interface",
             ],
         ),
-        ("moved", &["address-missing", "no-default-route"]),
-        ("leased", &["address-leased", "default-route-interface"]),
+        ("moved", &["k3s-address-missing", "k3s-no-default-route"]),
+        (
+            "leased",
+            &["k3s-address-leased", "k3s-default-route-interface"],
+        ),
     ] {
         let answer = &scenes[scene];
         assert_eq!(network(answer), expected, "{scene}: {}", answer["findings"]);
     }
     let lost = network(&scenes["no-route-rehearsed"]);
-    assert!(lost.contains(&"server-no-route"), "{lost:?}");
-    let ports = &scenes["one-port"]["here"]["ports"];
+    assert!(lost.contains(&"k3s-server-no-route"), "{lost:?}");
+    let ports = &ran(&scenes["one-port"])["ports"];
     let of = |node: &str, port: &str| {
         let found = ports
             .as_array()

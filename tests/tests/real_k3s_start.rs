@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use cluster_tests::program::Program;
-use cluster_tests::{require, said, tools};
+use cluster_tests::{ran, require, said, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -143,9 +143,9 @@ fn joining_never_hangs_and_says_why_it_failed() {
             scene.answer
         );
     };
-    is("not-installed", 3, &["not-installed"]);
+    is("not-installed", 3, &["k3s-not-installed"]);
     // It would wait for ever: the unit has no limit to its start.
-    is("silent", 3, &["not-ready"]);
+    is("silent", 3, &["k3s-not-ready"]);
     assert!(
         (4..15).contains(&scenes["silent"].seconds),
         "{} s",
@@ -161,7 +161,7 @@ fn joining_never_hangs_and_says_why_it_failed() {
         variables,
         "INSTALL_K3S_EXEC=agent\nINSTALL_K3S_SKIP_DOWNLOAD=true\nINSTALL_K3S_SKIP_START=true\n"
     );
-    is("crash", 3, &["not-ready"]);
+    is("crash", 3, &["k3s-not-ready"]);
     assert!(
         scenes["crash"].seconds < 60,
         "it waited although K3s had ended {} s ago",
@@ -173,15 +173,15 @@ fn joining_never_hangs_and_says_why_it_failed() {
             .contains("memory control group")
     );
     is("ready", 0, &[]);
-    assert_eq!(scenes["ready"].answer["here"]["act"]["ready"], true);
+    assert_eq!(ran(&scenes["ready"].answer)["act"]["ready"], true);
     is("again", 0, &[]);
-    assert_eq!(scenes["again"].answer["here"]["act"]["did"], json!([]));
+    assert_eq!(ran(&scenes["again"].answer)["act"]["did"], json!([]));
     assert_eq!(
         scenes["kept"].answer, true,
         "K3s was started anew without need"
     );
-    is("other-role", 3, &["other-role-installed"]);
-    is("leave-data", 3, &["leave-loses-data"]);
+    is("other-role", 3, &["k3s-other-role-installed"]);
+    is("leave-data", 3, &["k3s-leave-loses-data"]);
     is("leave", 0, &[]);
     assert_eq!(
         scenes["gone"].answer, true,

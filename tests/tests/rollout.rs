@@ -181,10 +181,10 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
     let error = |id: &str| json!({"id": id, "severity": "error", "subject": "pi1\u{1b}", "message": "m", "fix": "f"});
     let no = |findings: Value| json!({"ok": false, "nodes": {}, "findings": findings});
     assert_eq!(
-        judged(seen(), no(json!([error("reboot-required")])), "plan").0,
+        judged(seen(), no(json!([error("k3s-reboot-required")])), "plan").0,
         Some(11)
     );
-    let both = json!([error("reboot-required"), error("other")]);
+    let both = json!([error("k3s-reboot-required"), error("other")]);
     let (code, why) = judged(seen(), no(both), "plan");
     assert_eq!(
         (code, why.as_str()),

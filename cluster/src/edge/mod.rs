@@ -2,27 +2,30 @@
 //!
 //! A tool implements [`Tool`]; its `main` is one call of [`main`].
 
+mod arguments;
 mod failure;
+mod help;
 pub mod node;
 pub mod nodes;
 mod output;
 mod schema;
 
+pub use arguments::{Common, ErrorFormat, Form, Format, word};
 pub use failure::Usage;
+pub use help::command;
 pub use output::{Artefact, write_file};
 
-use crate::document::{Document, Layout};
+use crate::document::Document;
 use crate::finding::{self, Finding, Severity};
 use crate::inventory::{Inventory, Section};
 use crate::name::wrap;
 use anyhow::Context;
-use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{CommandFactory, FromArgMatches};
 use failure::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit code: it failed.
@@ -34,31 +37,29 @@ const NO: u8 = 3;
 /// Exit code: the input is not valid (sysexits' EX_DATAERR).
 const INVALID: u8 = 65;
 
-/// What `--help` says of exit codes, in every tool.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   done, or the answer is yes
-  1   it failed (input or output, a command, no permission)
-  2   usage
-  3   the input is valid and the answer is no, or cannot be yes
-  65  the input is not valid: standard error names the place";
-
 /// One of the seven programs.
 pub trait Tool: CommandFactory + FromArgMatches {
     /// The program's name. Its key in the document is the same with `_` for `-`.
     const NAME: &'static str;
-    /// The examples at the end of `--help`.
+    /// The examples at the end of `--help`: what each is for, indented by two spaces, its commands by four, and an empty
+    /// line between two.
     const EXAMPLES: &'static str;
+    /// What each operating system gets, where that is not the same: `nodes[].os`, and what there is for it.
+    const SYSTEMS: &'static [(&'static str, &'static str)] = &[];
     /// The sections of the document that it reads.
     const SECTIONS: &'static [Section];
+    /// The formats of its output.
+    type Format: Format;
     /// The value of its key, without `ok` and `findings`.
     type Answer: Serialize + JsonSchema;
 
     /// The arguments that all tools share.
-    fn common(&self) -> &Common;
+    fn common(&self) -> &Common<Self::Format>;
 
     /// What form the output has.
-    fn form(&self) -> Form;
+    fn form(&self) -> Form {
+        self.common().format.form()
+    }
 
     /// Turns the natural input of its field (`sfdisk --json` and the like) into a document. Default: the input is one.
     ///
@@ -89,17 +90,6 @@ pub trait Tool: CommandFactory + FromArgMatches {
     }
 }
 
-/// The form of a tool's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// The document with the tool's key.
-    Json,
-    /// Text for people.
-    Text,
-    /// Files; nothing where the answer is no.
-    Artefact,
-}
-
 /// What a tool works on.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -121,61 +111,6 @@ pub struct Verdict<A> {
     pub findings: Vec<Finding>,
 }
 
-/// Arguments that all tools share.
-#[derive(Debug, Clone, Default, Args)]
-pub struct Common {
-    /// The cluster document; `-` or nothing is standard input
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Read nothing: work from the other arguments alone
-    #[arg(short = 'n', long)]
-    pub null_input: bool,
-    /// Write to this file (or folder, where there are several) instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Print the tool's own value only, without the rest of the document
-    #[arg(long)]
-    pub only: bool,
-    /// Leave out white space
-    #[arg(long)]
-    pub compact: bool,
-    /// Print the reference document and nothing more
-    #[arg(long)]
-    pub example: bool,
-    /// Print the JSON Schema of the document with the tool's own key and nothing more
-    #[arg(long)]
-    pub schema: bool,
-    /// Check the whole document, not only what this tool reads
-    #[arg(long)]
-    pub validate: bool,
-    /// Answer no when any tool's answer in the document is no
-    #[arg(long)]
-    pub require_ok: bool,
-    /// How errors are written to standard error
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub error_format: ErrorFormat,
-}
-
-impl Common {
-    fn layout(&self) -> Layout {
-        if self.compact {
-            Layout::Compact
-        } else {
-            Layout::Indented
-        }
-    }
-}
-
-/// How errors are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ErrorFormat {
-    /// One line: `tool: doing this: cause`
-    #[default]
-    Text,
-    /// One line that is a JSON object
-    Json,
-}
-
 /// A tool's `main`: runs it on the process's own arguments and streams.
 pub fn main<T: Tool>() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -184,18 +119,6 @@ pub fn main<T: Tool>() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => ExitCode::from(failure.report(T::NAME, format)),
     }
-}
-
-/// The tool's arguments as clap knows them, for manual pages and completions too.
-pub fn command<T: Tool>() -> clap::Command {
-    T::command()
-        .name(T::NAME)
-        .version(env!("CARGO_PKG_VERSION"))
-        .after_help(format!(
-            "Examples:\n{}\n\n{EXIT_CODES}",
-            T::EXAMPLES.trim_end()
-        ))
-        .term_width(80)
 }
 
 /// The tool's key in the document.

@@ -1,6 +1,8 @@
 //! What the tools that act on a node share: which node, whether to act, and whether this is that node.
 
+use super::Usage;
 use crate::finding::Finding;
+use crate::invalid::suggestion;
 use crate::inventory::Node;
 use crate::name::Label;
 use crate::root::Root;
@@ -46,20 +48,36 @@ impl NodeArguments {
     /// A node was named that the document does not have.
     pub fn choose<'a>(&self, nodes: &'a [Node], root: &Root) -> anyhow::Result<Option<&'a Node>> {
         if let Some(name) = &self.node {
-            let found = nodes.iter().find(|node| node.name == *name);
-            if found.is_none() {
-                let known: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-                let hint = crate::invalid::suggestion(name.as_str(), known);
-                let problem = format!("the document has no node {:?}{hint}", name.as_str());
-                return Err(super::Usage::new(problem)).context("reading the arguments");
-            }
-            return Ok(found);
+            let found = named(nodes, name, "--node").context("reading the arguments")?;
+            return Ok(Some(found));
         }
         let Some(host) = host_name(root) else {
             return Ok(None);
         };
         Ok(nodes.iter().find(|node| node.name.as_str() == host))
     }
+}
+
+/// The document's node of the name that an option gave.
+///
+/// # Errors
+/// There is none.
+pub fn named<'a>(nodes: &'a [Node], name: &Label, option: &str) -> Result<&'a Node, Usage> {
+    let found = nodes.iter().find(|node| node.name == *name);
+    let known = nodes.iter().map(|node| node.name.as_str());
+    found.ok_or_else(|| unknown(name, option, known))
+}
+
+/// The error for a node that an option named and that is not among the known ones.
+pub fn unknown<'a>(
+    name: &Label,
+    option: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Usage {
+    let hint = suggestion(name.as_str(), known);
+    Usage::new(format!(
+        "{option} {name}: the document has no such node{hint}"
+    ))
 }
 
 /// The host's name without its domain, in lower case.

@@ -56,7 +56,7 @@ impl Earlier {
             }
             let kept: Value = serde_json::from_str(raw.get()).unwrap_or_default();
             pending |= kept["pending"] == true;
-            if kept["ok"] != true {
+            if kept["ok"] == false {
                 findings.push(not_looked_at(id, &name));
             }
             nodes.insert(name, Entry::Kept(raw));
@@ -68,7 +68,7 @@ impl Earlier {
 }
 
 /// The warning of an answer that is passed on and was no.
-pub fn not_looked_at(id: &'static str, name: &str) -> Finding {
+fn not_looked_at(id: &'static str, name: &str) -> Finding {
     let message =
         format!("the document's answer for {name} is not ok, and this run did not look at it");
     Finding::warning(id, name, message)

@@ -19,6 +19,17 @@ pub struct Artefact {
     pub mode: u32,
 }
 
+impl Artefact {
+    /// A file of text with these permissions.
+    pub fn text(path: impl Into<PathBuf>, content: String, mode: u32) -> Self {
+        Self {
+            path: path.into(),
+            content: content.into_bytes(),
+            mode,
+        }
+    }
+}
+
 /// Large enough that a system call costs little beside what it moves.
 const BUFFER: usize = 128 * 1024;
 

@@ -6,6 +6,7 @@
 mod journal;
 pub mod mounts;
 mod system;
+pub mod told;
 
 pub use journal::{Journal, Moment, Progress, Unfinished, image_path, system_path};
 pub use system::System;

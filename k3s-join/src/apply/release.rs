@@ -73,7 +73,7 @@ pub fn copies(given: &Given<'_>) -> anyhow::Result<(Vec<Copied>, Vec<Finding>)> 
                 "K3s reads .tar, .tar.gz, .tar.zst and the like from its image folder, not {name:?}"
             );
             findings.push(
-                Finding::error("images-name", path.display().to_string(), message)
+                Finding::error("k3s-images-name", path.display().to_string(), message)
                     .fix("give the release's file under its own name"),
             );
         }
@@ -81,7 +81,7 @@ pub fn copies(given: &Given<'_>) -> anyhow::Result<(Vec<Copied>, Vec<Finding>)> 
     match sums {
         Some(sums) => findings.extend(copies.iter().filter_map(|copied| listed(copied, &sums))),
         None if !copies.is_empty() => findings.push(
-            Finding::warning("release-not-compared", &copies[0].from, "without the release's list of sums nobody knows that the files are whole, and of one release")
+            Finding::warning("k3s-release-not-compared", &copies[0].from, "without the release's list of sums nobody knows that the files are whole, and of one release")
                 .fix("--sums sha256sum-arm64.txt, from the same release"),
         ),
         None => {}
@@ -123,7 +123,7 @@ fn listed(copied: &Copied, sums: &str) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::error("release-sum-differs", &copied.from, "its SHA-256 is not in the release's list: it is damaged, or of another release or processor")
+        Finding::error("k3s-release-sum-differs", &copied.from, "its SHA-256 is not in the release's list: it is damaged, or of another release or processor")
             .fix("load it again, with the list of the same release")
             .evidence(json!({"sha256": copied.sha256})),
     )
@@ -135,7 +135,7 @@ fn architecture(path: &Path, machine: Option<&str>) -> anyhow::Result<Option<Fin
     let whole = file.read_exact(&mut head).is_ok();
     let shown = path.display().to_string();
     if !whole || &head[..4] != b"\x7fELF" {
-        let finding = Finding::error("binary-no-program", shown, "it is no program for Linux");
+        let finding = Finding::error("k3s-binary-no-program", shown, "it is no program for Linux");
         return Ok(Some(finding.fix(
             "give K3s's release file k3s (amd64), k3s-arm64 or k3s-armhf",
         )));
@@ -157,7 +157,7 @@ fn architecture(path: &Path, machine: Option<&str>) -> anyhow::Result<Option<Fin
         found.map_or("another processor", |(.., file)| *file)
     );
     Ok(Some(
-        Finding::error("binary-architecture", shown, message)
+        Finding::error("k3s-binary-architecture", shown, message)
             .fix(format!("give the release's file for {wanted}")),
     ))
 }
@@ -171,14 +171,14 @@ fn version(path: &Path, wanted: Option<&str>) -> Option<Finding> {
         Some(found) => {
             let message = format!("it is K3s {found}, and the document has {wanted}");
             Some(
-                Finding::error("binary-version", shown, message)
+                Finding::error("k3s-binary-version", shown, message)
                     .fix("give that release's file, or correct k3s.version"),
             )
         }
         None => {
             let message = "it does not say which version of K3s it is (`--version`)";
             Some(
-                Finding::error("binary-version", shown, message)
+                Finding::error("k3s-binary-version", shown, message)
                     .fix("give K3s's release file, executable"),
             )
         }

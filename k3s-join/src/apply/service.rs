@@ -147,7 +147,7 @@ fn not_ready(
         Some(Cause { why, fix, .. }) => (format!("{state}: {why}"), fix.to_owned()),
         None => (state, format!("journalctl -u {unit} -e")),
     };
-    Finding::error("not-ready", unit, message)
+    Finding::error("k3s-not-ready", unit, message)
         .fix(fix)
         .evidence(json!({"state": now.active, "result": now.result, "restarts": now.restarts, "log": last}))
 }

@@ -13,7 +13,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "the boot partition is not mounted at {folder}: which command line the kernel gets cannot be seen"
         );
         findings.push(
-            Finding::warning("boot-not-mounted", subject, message)
+            Finding::warning("k3s-boot-not-mounted", subject, message)
                 .fix(format!("mount the card's first partition at {folder}")),
         );
     }
@@ -35,7 +35,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
         let message = format!(
             "config.txt names another command line under [{filter}]; {path} is what boards get that this does not apply to"
         );
-        findings.push(Finding::info("kernel-line-filtered", subject, message));
+        findings.push(Finding::info("k3s-kernel-line-filtered", subject, message));
     }
 }
 
@@ -101,9 +101,14 @@ impl Judged<'_> {
             Severity::Warning
         };
         findings.push(
-            Finding::new(severity, "kernel-line-second-line", self.subject, message)
-                .fix(self.mend())
-                .evidence(json!({"file": self.path, "lost": shown})),
+            Finding::new(
+                severity,
+                "k3s-kernel-line-second-line",
+                self.subject,
+                message,
+            )
+            .fix(self.mend())
+            .evidence(json!({"file": self.path, "lost": shown})),
         );
     }
 
@@ -132,7 +137,7 @@ impl Judged<'_> {
                 self.path
             );
             findings.push(
-                Finding::error("kernel-line-wrong-file", self.subject, message)
+                Finding::error("k3s-kernel-line-wrong-file", self.subject, message)
                     .fix(format!("put \"cgroup_memory=1 cgroup_enable=memory\" on the one line of {}, then reboot", self.path))
                     .evidence(json!({"has_the_words": path, "firmware_reads": self.path})),
             );
@@ -150,7 +155,7 @@ impl Judged<'_> {
                 self.path
             );
             findings.push(
-                Finding::error("kernel-line-memory", self.subject, message)
+                Finding::error("k3s-kernel-line-memory", self.subject, message)
                     .fix("k3s-join --apply appends \"cgroup_memory=1 cgroup_enable=memory\" to its one line")
                     .evidence(json!({"file": self.path, "line": String::from_utf8_lossy(first_line(self.content))})),
             );
@@ -159,7 +164,7 @@ impl Judged<'_> {
         if let (true, Err(unfit)) = (wanted, with_memory(self.content)) {
             let message = format!("{} is not edited: {unfit}", self.path);
             findings.push(
-                Finding::error("kernel-line-unfit", self.subject, message).fix(format!(
+                Finding::error("k3s-kernel-line-unfit", self.subject, message).fix(format!(
                     "mend {} by hand: one line, with all words that shall be in effect",
                     self.path
                 )),
@@ -181,7 +186,7 @@ impl Judged<'_> {
         );
         let words = kernel_line::MEMORY_WORDS.join(" ");
         findings.push(
-            Finding::warning("kernel-line-regenerated", self.subject, message)
+            Finding::warning("k3s-kernel-line-regenerated", self.subject, message)
                 .fix(format!("echo '{words}' | sudo tee -a {path}")),
         );
     }

@@ -17,7 +17,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
         None => {}
         Some(Cgroups::Unmounted) => findings.push(
             Finding::error(
-                "cgroup-not-mounted",
+                "k3s-cgroup-not-mounted",
                 subject,
                 "nothing is mounted at /sys/fs/cgroup: K3s cannot start a container",
             )
@@ -38,7 +38,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
                     others.join(", ")
                 );
                 findings.push(
-                    Finding::error("cgroup-controller-missing", subject, message)
+                    Finding::error("k3s-cgroup-controller-missing", subject, message)
                         .fix("a kernel with these controllers; take cgroup_disable= for them from its command line")
                         .evidence(json!({"cgroup.controllers": controllers})),
                 );
@@ -61,8 +61,8 @@ fn version_1(wish: &Wish, subject: &str, controllers: &[String]) -> Finding {
         .and_then(|text| text.parse().ok())
         .is_some_and(|version: Version| (version.major, version.minor) >= (1, REFUSES_V1));
     let finding = match refused {
-        true => Finding::error("cgroup-v1", subject, message),
-        false => Finding::warning("cgroup-v1", subject, message),
+        true => Finding::error("k3s-cgroup-v1", subject, message),
+        false => Finding::warning("k3s-cgroup-v1", subject, message),
     };
     finding
         .fix("take systemd.unified_cgroup_hierarchy=0 from the kernel command line, or run a newer release of the system")
@@ -81,11 +81,11 @@ fn without_memory(state: &State, subject: &str, controllers: &[String]) -> Findi
     let in_file = file.map(|content| memory(first_line(content), Dialect::RaspberryPi));
     let asked = memory(running, Dialect::RaspberryPi) == Memory::On;
     let id = match in_file == Some(Memory::On) && !asked {
-        true => "reboot-required",
-        false => "memory-cgroup-off",
+        true => "k3s-reboot-required",
+        false => "k3s-memory-cgroup-off",
     };
     let off = "the kernel has no memory control group, and K3s fails to start (\"failed to find memory cgroup\")";
-    let (why, fix) = why_off(state, release, running, id == "reboot-required", asked);
+    let (why, fix) = why_off(state, release, running, id == "k3s-reboot-required", asked);
     Finding::error(id, subject, format!("{off}{why}"))
         .fix(fix)
         .evidence(json!({

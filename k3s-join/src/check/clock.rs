@@ -22,7 +22,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             date(*when)
         );
         findings.push(
-            Finding::error("clock-behind", subject, message)
+            Finding::error("k3s-clock-behind", subject, message)
                 .fix(fix)
                 .evidence(json!({"now_s": now, "witness": what, "witness_s": when})),
         );
@@ -38,7 +38,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "nothing sets the clock{without}: when it is wrong, joining fails on certificates"
         );
         findings.push(
-            Finding::warning("clock-not-synchronized", subject, message)
+            Finding::warning("k3s-clock-not-synchronized", subject, message)
                 .fix(fix)
                 .evidence(json!({"now": date(now), "rtc": state.clock.rtc})),
         );

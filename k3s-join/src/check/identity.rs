@@ -35,7 +35,7 @@ fn name(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
         let message =
             format!("the host name is {host:?}, and the node's name in the document is {name:?}");
         findings.push(
-            Finding::error("hostname-differs", subject, message)
+            Finding::error("k3s-hostname-differs", subject, message)
                 .fix(format!("sudo hostnamectl set-hostname {name}"))
                 .evidence(json!({"host_name": host, "node": name})),
         );
@@ -52,7 +52,7 @@ fn name(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "the host name {host:?} is no name of a Kubernetes node: lower-case letters, digits and - only"
         );
         findings.push(
-            Finding::error("hostname-invalid", subject, message)
+            Finding::error("k3s-hostname-invalid", subject, message)
                 .fix("sudo hostnamectl set-hostname NAME"),
         );
     } else if wish.name.is_none() && OF_IMAGES.contains(&first) {
@@ -60,7 +60,7 @@ fn name(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "the host name {host:?} is that of the image: a second node of this name is refused, or takes this one's place"
         );
         findings.push(
-            Finding::error("hostname-of-image", subject, message)
+            Finding::error("k3s-hostname-of-image", subject, message)
                 .fix("sudo hostnamectl set-hostname NAME, another on each node"),
         );
     }
@@ -76,7 +76,7 @@ fn machine_id(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
         if state.live {
             let message = "/etc/machine-id is empty: nodes without one are taken for each other";
             findings.push(
-                Finding::error("machine-id-missing", subject, message)
+                Finding::error("k3s-machine-id-missing", subject, message)
                     .fix("sudo systemd-machine-id-setup"),
             );
         }
@@ -91,7 +91,7 @@ fn machine_id(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "its machine id is that of {twin}: one card was copied from the other, and DHCP, journal and Kubernetes take them for one"
         );
         findings.push(
-            Finding::error("machine-id-twice", subject, message)
+            Finding::error("k3s-machine-id-twice", subject, message)
                 .fix("sudo rm /etc/machine-id && sudo systemd-machine-id-setup, then reboot")
                 .evidence(json!({"machine_id": id, "nodes": twins})),
         );
@@ -105,14 +105,14 @@ fn resolution(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "its own name {host:?} leads to no address ({how}): kubelet and certificates want one"
         );
         findings.push(
-            Finding::warning("own-name-unknown", subject, message)
+            Finding::warning("k3s-own-name-unknown", subject, message)
                 .fix(format!("echo '127.0.1.1 {host}' | sudo tee -a /etc/hosts")),
         );
     }
     if let (Some(false), Some(server)) = (state.host.server_resolves, &wish.server) {
         let message = format!("the host of {server} leads to no address on this node");
         findings.push(
-            Finding::error("server-name-unknown", subject, message)
+            Finding::error("k3s-server-name-unknown", subject, message)
                 .fix("give the server by its address, or enter its name in /etc/hosts"),
         );
     }
@@ -127,7 +127,7 @@ fn password(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
     let subject = wish.subject(state);
     let message = "K3s has run here, and /etc/rancher/node/password is gone: the server will answer \"Node password rejected\"";
     findings.push(
-        Finding::error("node-password-lost", subject, message)
+        Finding::error("k3s-node-password-lost", subject, message)
             .fix(format!(
                 "put the file back from a backup, or on a server: kubectl -n kube-system delete secret {subject}.node-password.k3s"
             ))

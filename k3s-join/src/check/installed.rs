@@ -17,7 +17,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "{path} has a secret in it and mode {mode:04o}: everybody on the node can read it"
         );
         findings.push(
-            Finding::warning("secret-readable", subject, message)
+            Finding::warning("k3s-secret-readable", subject, message)
                 .fix(format!("sudo chmod 600 {path}")),
         );
     }
@@ -28,7 +28,7 @@ fn url(server: &str, subject: &str, findings: &mut Vec<Finding>) {
     if let Err(problem) = crate::rehearse::url::Server::parse(server) {
         findings.push(
             Finding::error(
-                "server-url",
+                "k3s-server-url",
                 subject,
                 format!("the server's URL {server:?}: {problem}"),
             )
@@ -44,7 +44,7 @@ fn units(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>)
             "{unit} may start for ever (TimeoutStartSec=0): where the server does not answer, starting it never ends"
         );
         findings.push(
-            Finding::warning("unit-without-limit", subject, message)
+            Finding::warning("k3s-unit-without-limit", subject, message)
                 .fix("k3s-join --apply puts a limit beside it (a drop-in)"),
         );
     }
@@ -65,7 +65,7 @@ fn units(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>)
             "k3s-agent-uninstall.sh"
         };
         findings.push(
-            Finding::error("other-role-installed", subject, message)
+            Finding::error("k3s-other-role-installed", subject, message)
                 .fix(format!("k3s-join --leave --apply, or sudo {script}"))
                 .evidence(json!({"units": k3s.units})),
         );
@@ -74,7 +74,7 @@ fn units(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>)
         let message =
             "a server's data is in /var/lib/rancher/k3s/server, and the node shall be an agent";
         findings.push(
-            Finding::warning("server-data-left", subject, message).fix(
+            Finding::warning("k3s-server-data-left", subject, message).fix(
                 "keep a copy, then remove the folder: it holds a cluster's keys and datastore",
             ),
         );
@@ -89,7 +89,7 @@ fn version(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding
     if found != wanted {
         let message = format!("K3s {found} is installed, and the document has {wanted}");
         findings.push(
-            Finding::warning("version-differs", subject, message).fix(
+            Finding::warning("k3s-version-differs", subject, message).fix(
                 "upgrade servers first, one at a time and no minor version skipped, then agents",
             ),
         );
@@ -104,7 +104,7 @@ fn tokens(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>
     {
         let message = "the agent's own copy of the server's CA is not the one that the token pins: it was in another cluster, or the server was installed anew";
         findings.push(
-            Finding::error("agent-of-another-cluster", subject, message)
+            Finding::error("k3s-agent-of-another-cluster", subject, message)
                 .fix("k3s-join --leave --apply removes the old agent's data and keeps the node's password")
                 .evidence(json!({"token": pinned, "agent_ca": found})),
         );
@@ -115,7 +115,7 @@ fn tokens(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>
     {
         let message = "the server's datastore was made with another token: K3s would stop with \"bootstrap data already found and encrypted with different token\"";
         findings.push(
-            Finding::error("server-token-differs", subject, message)
+            Finding::error("k3s-server-token-differs", subject, message)
                 .fix("take the token from /var/lib/rancher/k3s/server/token, or `k3s token rotate` on the running server"),
         );
     }
@@ -135,7 +135,7 @@ fn settings(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Findin
         {
             let message = format!("{place} is {found}, and the node shall join {wanted}");
             findings.push(
-                Finding::error("server-url-differs", subject, message)
+                Finding::error("k3s-server-url-differs", subject, message)
                     .fix("k3s-join --apply writes it; take the old one away"),
             );
         }
@@ -143,7 +143,7 @@ fn settings(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Findin
     if k3s.environment.contains_key("K3S_TOKEN") && wish.token_hash.is_some() {
         let message = "K3S_TOKEN is in the unit's environment file from an earlier installation, and stands beside the token file";
         findings.push(
-            Finding::warning("token-in-environment", subject, message)
+            Finding::warning("k3s-token-in-environment", subject, message)
                 .fix("take the line from /etc/systemd/system/k3s*.service.env; rotate the token where others could read it"),
         );
     }
@@ -161,7 +161,7 @@ fn settings(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Findin
                 setting.file
             );
             findings.push(
-                Finding::error("mode-unquoted", subject, message)
+                Finding::error("k3s-mode-unquoted", subject, message)
                     .fix(format!("{key}: \"{value}\"")),
             );
         }

@@ -44,7 +44,7 @@ pub fn check(state: &State, wish: &Wish) -> Vec<Finding> {
     if !state.live {
         let message = "a card shows its files; control groups at work, the clock, addresses, routes and ports are seen on the running node only";
         findings.push(
-            Finding::info("card-only", wish.subject(state), message)
+            Finding::info("k3s-card-only", wish.subject(state), message)
                 .fix("k3s-join --check on the node, once it runs"),
         );
     }

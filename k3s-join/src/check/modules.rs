@@ -35,7 +35,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "the kernel {running} runs, and /lib/modules has {first}: it was replaced, and no module can be loaded until the next start"
         );
         findings.push(
-            Finding::error("modules-other-kernel", subject, message)
+            Finding::error("k3s-modules-other-kernel", subject, message)
                 .fix("sudo reboot")
                 .evidence(json!({"running": running, "installed": modules.releases})),
         );
@@ -72,7 +72,7 @@ fn missing(state: &State, wish: &Wish, module: &str, without: &str) -> Finding {
         .release
         .clone()
         .unwrap_or_else(|| state.modules.releases.join(", "));
-    Finding::error("module-missing", wish.subject(state), message)
+    Finding::error("k3s-module-missing", wish.subject(state), message)
         .fix(fix)
         .evidence(json!({"module": module, "kernel": release}))
 }
@@ -81,5 +81,5 @@ fn unknown(subject: &str, module: &str, without: &str) -> Finding {
     let message = format!(
         "whether the kernel has {module} cannot be seen, as there is no /lib/modules; without it {without}"
     );
-    Finding::warning("module-unknown", subject, message).fix(format!("modprobe -n {module}"))
+    Finding::warning("k3s-module-unknown", subject, message).fix(format!("modprobe -n {module}"))
 }

@@ -52,7 +52,7 @@ fn default_route(network: &Network, wish: &Wish, subject: &str, findings: &mut V
             "there is no default route: K3s does not find its own address and refuses to start";
         let gateway = wish.interface.as_deref().unwrap_or("eth0");
         findings.push(
-            Finding::error("no-default-route", subject, message)
+            Finding::error("k3s-no-default-route", subject, message)
                 .fix(format!("ip route add default dev {gateway} metric 4096; a route that leads nowhere is enough"))
                 .evidence(json!({"interfaces": network.interfaces})),
         );
@@ -63,7 +63,7 @@ fn default_route(network: &Network, wish: &Wish, subject: &str, findings: &mut V
             "the default route leads out of {first}, and the node's interface is {interface}: flannel takes that of the default route unless it is told"
         );
         findings.push(
-            Finding::warning("default-route-interface", subject, message)
+            Finding::warning("k3s-default-route-interface", subject, message)
                 .fix(format!("set both node-ip and flannel-iface: {interface}, as the planned configuration does"))
                 .evidence(json!({"default_routes": network.default_routes, "interface": interface})),
         );
@@ -77,7 +77,7 @@ fn address(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Fin
         let there = network.interfaces.join(", ");
         let message = format!("there is no interface {name}; there are {there}");
         findings.push(
-            Finding::error("interface-missing", subject, message)
+            Finding::error("k3s-interface-missing", subject, message)
                 .fix("correct `interface` in the document; names change with net.ifnames= on the kernel command line"),
         );
         return;
@@ -89,7 +89,7 @@ fn address(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Fin
         Some(found) => findings.extend(place(network, wish, found, subject)),
         None => findings.push(
             Finding::error(
-                "address-missing",
+                "k3s-address-missing",
                 subject,
                 format!("no interface has the address {wanted}: the node was moved, or its lease changed"),
             )
@@ -106,7 +106,7 @@ fn place(network: &Network, wish: &Wish, found: &Address, subject: &str) -> Vec<
     if let Some(name) = wish.interface.as_ref().filter(|name| *name != on) {
         let message = format!("the address {at} is on {on}, and the document has it on {name}");
         findings.push(
-            Finding::error("address-wrong-interface", subject, message)
+            Finding::error("k3s-address-wrong-interface", subject, message)
                 .fix("correct the document, or the node's network configuration")
                 .evidence(json!({"addresses": addresses(network)})),
         );
@@ -115,7 +115,7 @@ fn place(network: &Network, wish: &Wish, found: &Address, subject: &str) -> Vec<
         let message =
             format!("{at} comes from a lease; when it changes, the node is lost to the cluster");
         findings.push(
-            Finding::warning("address-leased", subject, message)
+            Finding::warning("k3s-address-leased", subject, message)
                 .fix("a static address, or a reservation for its hardware address on the router"),
         );
     }
@@ -130,7 +130,7 @@ fn way(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Finding
     let Some(source) = network.source else {
         let message = format!("there is no route to {server}");
         findings.push(
-            Finding::error("no-route-to-server", subject, message)
+            Finding::error("k3s-no-route-to-server", subject, message)
                 .fix("ip route: the server's network has to be in it")
                 .evidence(json!({"addresses": addresses(network)})),
         );
@@ -153,7 +153,7 @@ fn way(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Finding
             "the way to {server} leads out of {by} with the address {source}, not out of {name}"
         );
         findings.push(
-            Finding::error("server-wrong-interface", subject, message)
+            Finding::error("k3s-server-wrong-interface", subject, message)
                 .fix(format!(
                     "ip route: the way to the server has to lead out of {name}"
                 ))
@@ -184,7 +184,7 @@ fn ports(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Findi
         taken.join(", ")
     );
     findings.push(
-        Finding::error("port-taken", subject, message)
+        Finding::error("k3s-port-taken", subject, message)
             .fix("ss -lntup shows who; stop it")
             .evidence(json!({"ports": taken})),
     );

@@ -14,14 +14,14 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "{what} is on this node ({path}): two kubelets share ports, network and rules badly"
         );
         findings.push(
-            Finding::error("other-kubernetes", subject, message)
+            Finding::error("k3s-other-kubernetes", subject, message)
                 .fix(format!("remove {what} first")),
         );
     }
     if state.remains.docker {
         let message = "Docker runs here: it sets the FORWARD policy to DROP, and K3s does not see its containers and images";
         findings.push(
-            Finding::info("docker-runs", subject, message)
+            Finding::info("k3s-docker-runs", subject, message)
                 .fix("iptables -P FORWARD ACCEPT where pods do not reach other nodes"),
         );
     }
@@ -30,7 +30,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             "{name} is on: it closes the ports between the nodes unless it is told of them"
         );
         findings.push(
-            Finding::warning("firewall-on", subject, message)
+            Finding::warning("k3s-firewall-on", subject, message)
                 .fix("k3s-join -f ports lists what has to be open, for which nodes"),
         );
     }
@@ -51,7 +51,7 @@ fn iptables(state: &State, subject: &str, findings: &mut Vec<Finding>) {
         let message =
             format!("iptables {text} adds the same rules again and again (1.8.0 to 1.8.4 do)");
         findings.push(
-            Finding::error("iptables-bad", subject, message)
+            Finding::error("k3s-iptables-bad", subject, message)
                 .fix("prefer-bundled-bin: true in K3s's configuration, or a newer iptables")
                 .evidence(json!({"version": text})),
         );
@@ -65,15 +65,15 @@ fn architecture(state: &State, subject: &str, findings: &mut Vec<Finding>) {
             "the kernel is of 32 bits ({machine}): K3s's images for it are few, and armv6 has none"
         );
         let finding = match machine {
-            "armv7l" => Finding::warning("architecture-32", subject, message),
-            _ => Finding::error("architecture-32", subject, message),
+            "armv7l" => Finding::warning("k3s-architecture-32", subject, message),
+            _ => Finding::error("k3s-architecture-32", subject, message),
         };
         findings.push(finding.fix("install the system for 64 bits"));
     }
     if machine.is_some_and(|m| m == "aarch64" || m == "x86_64") && state.program_bits == Some(32) {
         let message = "a kernel of 64 bits runs programs of 32: the installer takes K3s for 64 bits, and the programs that K3s calls are of 32";
         findings.push(
-            Finding::warning("architecture-mixed", subject, message)
+            Finding::warning("k3s-architecture-mixed", subject, message)
                 .fix("install the system for 64 bits, or give K3s for arm64 explicitly and try it")
                 .evidence(json!({"kernel": machine, "program_bits": 32})),
         );

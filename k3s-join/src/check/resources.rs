@@ -37,7 +37,7 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
             state.resources.swap.join(", ")
         );
         findings.push(
-            Finding::warning("swap-on", subject, message)
+            Finding::warning("k3s-swap-on", subject, message)
                 .fix("sudo swapoff -a, and sudo systemctl disable dphys-swapfile (or take it from /etc/fstab)"),
         );
     }
@@ -69,7 +69,7 @@ fn machine(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding
             bytes / 1_000_000
         );
         findings.push(
-            Finding::warning("memory-small", subject, message)
+            Finding::warning("k3s-memory-small", subject, message)
                 .fix("make another node the server, or leave parts of K3s out (`disable`)"),
         );
     }
@@ -79,7 +79,7 @@ fn machine(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding
         .filter(|found| *found < processors)
     {
         let message = format!("{found} processor, and K3s's least for a {part} is {processors}");
-        findings.push(Finding::warning("processors-few", subject, message));
+        findings.push(Finding::warning("k3s-processors-few", subject, message));
     }
 }
 
@@ -91,7 +91,7 @@ fn disk(volume: &Volume, subject: &str, findings: &mut Vec<Finding>) {
     if let Some((_, why)) = UNFIT.iter().find(|(name, _)| *name == volume.filesystem) {
         let message = format!("{} lies on {}, which {why}", volume.path, volume.filesystem);
         findings.push(
-            Finding::error("data-filesystem", subject, message)
+            Finding::error("k3s-data-filesystem", subject, message)
                 .fix("mount an ext4 file system there; pi-partition makes one")
                 .evidence(evidence.clone()),
         );
@@ -111,7 +111,7 @@ fn disk(volume: &Volume, subject: &str, findings: &mut Vec<Finding>) {
             }
         );
         findings.push(
-            Finding::error("disk-full", subject, message)
+            Finding::error("k3s-disk-full", subject, message)
                 .fix("pi-partition gives the rest of the card to a partition of its own")
                 .evidence(evidence),
         );
@@ -138,7 +138,7 @@ fn latency(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding
         _ => Severity::Info,
     };
     findings.push(
-        Finding::new(severity, "disk-latency", subject, message)
+        Finding::new(severity, "k3s-disk-latency", subject, message)
             .fix("an SSD for a server's data; one server with its default datastore asks less of a card than etcd does")
             .evidence(json!({"writes": sorted.len(), "median_us": median, "p99_us": worst})),
     );

@@ -13,9 +13,8 @@ use crate::observe::observe;
 use crate::secrets;
 use anyhow::Context;
 use cluster::finding::{self, Finding, Severity};
-use cluster::plan::Plan;
 use cluster::root::Root;
-use cluster::run::Refusal;
+use cluster::run::{Refusal, told};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,17 +23,17 @@ use std::time::Duration;
 /// Errors of a check that keep anything from being written: this may not be the node, or it is another cluster's, or
 /// what is written would not last. All others keep K3s from being started.
 const BLOCKING: [&str; 11] = [
-    "agent-of-another-cluster",
-    "data-filesystem",
-    "hostname-differs",
-    "hostname-invalid",
-    "kernel-line-unfit",
-    "machine-id-twice",
+    "k3s-agent-of-another-cluster",
+    "k3s-data-filesystem",
+    "k3s-hostname-differs",
+    "k3s-hostname-invalid",
+    "k3s-kernel-line-unfit",
+    "k3s-machine-id-twice",
+    "k3s-other-kubernetes",
+    "k3s-other-role-installed",
+    "k3s-server-token-differs",
+    "k3s-server-url",
     "node-identity",
-    "other-kubernetes",
-    "other-role-installed",
-    "server-token-differs",
-    "server-url",
 ];
 
 /// An apply.
@@ -43,7 +42,7 @@ pub(super) struct Job<'a> {
     pub answer: &'a Answer,
     pub planned: &'a Planned,
     pub root: &'a Root,
-    /// The document's own answer of an earlier run.
+    /// What the document says of this node after an earlier run.
     pub given: Option<&'a Value>,
 }
 
@@ -58,7 +57,7 @@ impl Job<'_> {
     }
 
     pub(super) fn own(&self) -> Option<&NodeAnswer> {
-        self.answer.nodes.get(self.planned.wish.name.as_deref()?)
+        self.answer.planned(self.planned.wish.name.as_deref()?)
     }
 
     fn outcome(&self, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
@@ -84,7 +83,7 @@ impl Job<'_> {
         let after = observe(self.root, &self.planned.wish)?;
         findings.extend(check(&after, &self.planned.wish));
         if let Some(act) = &mut report.act {
-            act.reboot_required = findings.iter().any(|f| f.id == "reboot-required");
+            act.reboot_required = findings.iter().any(|f| f.id == "k3s-reboot-required");
         }
         if finding::ok(&findings) {
             findings.extend(self.start(&applied, &intent, report)?);
@@ -97,20 +96,20 @@ impl Job<'_> {
         let (Some(own), Some(given)) = (self.own(), self.given) else {
             return Ok(());
         };
-        let given = &given["nodes"][&own.request.name];
-        if given.is_null() {
+        let mut given = given.clone();
+        // What came of an earlier run is no part of the plan, and where there is nothing else there is no plan.
+        match given.as_object_mut() {
+            Some(fields) => drop(fields.remove("run")),
+            None => return Ok(()),
+        }
+        if given == json!({}) {
             return Ok(());
         }
         let own = serde_json::to_value(own).context("describing the plan")?;
-        let differences = Plan::differences(&own, given);
-        let Some(first) = differences.first() else {
-            return Ok(());
-        };
-        let message = format!("the plan in the document is not the one for this node now: {first}");
-        let finding = Finding::error("k3s-plan-differs", &self.planned.name, message)
-            .fix("plan again, look at the new plan, and apply that")
-            .evidence(json!({ "differences": differences }));
-        Err(Refusal(finding).into())
+        match told::differs("k3s-plan-differs", &self.planned.name, &own, &given) {
+            Some(finding) => Err(Refusal(finding).into()),
+            None => Ok(()),
+        }
     }
 
     /// The content of the files that come from secrets, by path.
@@ -168,7 +167,7 @@ impl Job<'_> {
                 "what K3s needs is in place, and there is no {unit}: K3s itself is not installed"
             );
             return Ok(vec![
-                Finding::error("not-installed", &self.planned.name, message)
+                Finding::error("k3s-not-installed", &self.planned.name, message)
                     .fix("--run-installer install.sh, the official script (https://get.k3s.io); with --binary and --images nothing is downloaded"),
             ]);
         }

@@ -1,25 +1,19 @@
 //! The arguments about this node.
 
 use clap::{Args, ValueEnum};
-use cluster::edge::node::NodeArguments;
 use cluster::inventory::Role;
 use std::path::PathBuf;
 
 /// What is done on a node.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Here {
-    #[command(flatten)]
-    pub(crate) node: NodeArguments,
-    /// Look at the node, or with --sysroot at its card: what would keep it from
-    /// joining
+    /// Look at the node, or with --sysroot at its card: what would keep it from joining
     #[arg(long, conflicts_with_all = ["apply", "leave"])]
     pub(crate) check: bool,
-    /// Rehearse joining against the server: nothing is registered, nothing
-    /// changed
+    /// Rehearse joining against the server: nothing is registered, nothing changed
     #[arg(long, conflicts_with_all = ["apply", "leave"])]
     pub(crate) rehearse: bool,
-    /// The server that the node joins, https://ADDRESS:6443 [default: the
-    /// document's]
+    /// The server that the node joins, https://ADDRESS:6443 [default: the document's]
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The file with the token [default: the document's]
@@ -104,8 +98,8 @@ impl Here {
         given.map(|(_, flag)| flag)
     }
 
-    /// Whether anything is asked of a node itself.
+    /// Whether anything is asked of a node itself, beside acting on it.
     pub fn asked(&self) -> bool {
-        self.check || self.rehearse || self.leave || self.node.apply
+        self.check || self.rehearse || self.leave
     }
 }

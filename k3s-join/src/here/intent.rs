@@ -68,7 +68,7 @@ impl Job<'_> {
             Err(_) if !wants_words(state, &self.planned.wish) => return Ok(None),
             Err(unfit) => {
                 let finding = Finding::error(
-                    "kernel-line-unfit",
+                    "k3s-kernel-line-unfit",
                     &self.planned.name,
                     format!("{path} is not edited: {unfit}"),
                 )

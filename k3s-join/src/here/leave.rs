@@ -8,6 +8,7 @@ use crate::answer::Answer;
 use crate::apply::acting::Acting;
 use crate::apply::steps::{self, BACKUP, KernelLine, Leaving};
 use crate::apply::{carry_out, pending};
+use crate::cli::Cli;
 use crate::kernel_line::taken_back;
 use crate::observe::observe;
 use anyhow::Context;
@@ -56,7 +57,7 @@ const LIMIT: u64 = 64 << 10;
 
 /// Takes it back, or says what would be.
 pub(super) fn run(
-    here: &Here,
+    cli: &Cli,
     answer: &Answer,
     root: &Root,
     planned: &Planned,
@@ -67,9 +68,9 @@ pub(super) fn run(
         .find(|(script, _)| root.is_system() && root.exists(Path::new(script)).unwrap_or(false));
     let mut findings = Vec::new();
     if script.is_some() {
-        findings.extend(lost(here, root, planned));
+        findings.extend(lost(&cli.here, root, planned));
     }
-    if here.node.apply {
+    if cli.node.apply {
         findings.extend(planned.identity(root));
     }
     let leaving = Leaving {
@@ -86,7 +87,7 @@ pub(super) fn run(
         steps: plan.steps.clone(),
         ..Act::default()
     };
-    if here.node.apply && cluster::finding::ok(&findings) {
+    if cli.node.apply && cluster::finding::ok(&findings) {
         match carry_out(&plan, &mut acting, root, &planned.name) {
             Ok(applied) => {
                 act.changed = !applied.did.is_empty();
@@ -99,7 +100,8 @@ pub(super) fn run(
     act.pending = pending(&plan, &mut acting)?;
     if act.did.iter().any(|id| id == "kernel-line") {
         let message = "the kernel command line is as it was; it takes effect at the next start";
-        findings.push(Finding::info("reboot-advised", &planned.name, message).fix("sudo reboot"));
+        findings
+            .push(Finding::info("k3s-reboot-advised", &planned.name, message).fix("sudo reboot"));
     }
     report.act = Some(act);
     Ok(findings)
@@ -118,7 +120,7 @@ fn lost(here: &Here, root: &Root, planned: &Planned) -> Option<Finding> {
     let (_, path, what) = lost.clone().next()?;
     let message = format!("K3s's own script removes {path}, {what}, and nothing brings it back");
     Some(
-        Finding::error("leave-loses-data", &planned.name, message)
+        Finding::error("k3s-leave-loses-data", &planned.name, message)
             .fix("copy it elsewhere; then --leave --apply with --discard datastore, volumes or both. A server of several: k3s-join --remove first")
             .evidence(json!({ "paths": found })),
     )
@@ -129,7 +131,7 @@ fn files(answer: &Answer, planned: &Planned) -> Vec<String> {
         .wish
         .name
         .as_deref()
-        .and_then(|name| answer.nodes.get(name));
+        .and_then(|name| answer.planned(name));
     match own {
         // What lies below K3s's data goes with it.
         Some(own) => own

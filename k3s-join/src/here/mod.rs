@@ -19,14 +19,15 @@ use crate::rehearse::{self, Target, ports};
 use crate::request::Request;
 use anyhow::Context;
 use cluster::edge::Usage;
-use cluster::finding::Finding;
+use cluster::edge::nodes::Earlier;
+use cluster::finding::{self, Finding};
 use cluster::root::Root;
-use cluster::run::{Journal, Refusal};
+use cluster::run::{Journal, Refusal, told};
 use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
 
-/// What a run on a node found.
+/// The node that this run is on, what came of it, and what was noticed.
 ///
 /// # Errors
 /// What keeps it from an answer.
@@ -34,42 +35,42 @@ pub fn run(
     cli: &Cli,
     request: &Request,
     answer: &Answer,
-    given: Option<&Value>,
+    earlier: &Earlier,
     blocked: bool,
-) -> anyhow::Result<(Report, Vec<Finding>)> {
+) -> anyhow::Result<(String, Report, Vec<Finding>)> {
     let here = &cli.here;
-    let root = here.node.root()?;
+    let root = cli.node.root()?;
     let mut findings = Vec::new();
     let planned = Planned::read(cli, request, answer, &root, &mut findings)?;
-    let mut report = Report {
-        node: planned.name.clone(),
-        ..Report::default()
-    };
+    let mut report = Report::default();
     if here.leave {
-        findings.extend(leave::run(here, answer, &root, &planned, &mut report)?);
-        return Ok((report, findings));
-    }
-    if here.node.apply {
+        findings.extend(leave::run(cli, answer, &root, &planned, &mut report)?);
+    } else if cli.node.apply {
+        let given = earlier.nodes.get(&planned.name);
+        let given: Option<Value> = given
+            .map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
+            .transpose()?;
         let job = act::Job {
             cli,
             answer,
             planned: &planned,
             root: &root,
-            given,
+            given: given.as_ref(),
         };
         // What speaks against the plan speaks against acting on it.
         if !blocked {
             findings.extend(job.run(&mut report)?);
         }
-        return Ok((report, findings));
+    } else {
+        if here.check {
+            findings.extend(look(here, &root, &planned, &mut report)?);
+        }
+        if here.rehearse {
+            findings.extend(rehearsal(here, &planned, &mut report)?);
+        }
     }
-    if here.check {
-        findings.extend(look(here, &root, &planned, &mut report)?);
-    }
-    if here.rehearse {
-        findings.extend(rehearsal(here, &planned, &mut report)?);
-    }
-    Ok((report, findings))
+    report.ok = !blocked && finding::ok(&findings);
+    Ok((planned.name, report, findings))
 }
 
 /// `--check`.
@@ -101,14 +102,7 @@ fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>>
         Ok(left) => left,
         Err(error) => return Refusal::finding(error).map(Some),
     };
-    Ok(left.map(|left| {
-        let (begun, all) = (left.progress.len(), left.plan.steps.len());
-        let message = format!(
-            "an earlier --apply was ended in the middle: {begun} of {all} steps were begun"
-        );
-        Finding::warning("apply-unfinished", &planned.name, message)
-            .fix("run it again with the same arguments: it goes on where it was ended")
-    }))
+    Ok(left.map(|left| told::unfinished("k3s-unfinished", &planned.name, &left)))
 }
 
 /// `--rehearse`.
@@ -118,7 +112,7 @@ fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Res
         if planned.first_server {
             let message = "it is the first server: there is none to rehearse with";
             return Ok(vec![Finding::info(
-                "rehearse-first-server",
+                "k3s-rehearse-first-server",
                 &planned.name,
                 message,
             )]);

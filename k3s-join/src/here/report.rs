@@ -11,8 +11,8 @@ use serde::Serialize;
 /// What a run on a node found.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Report {
-    /// The node's name, or the host's.
-    pub node: String,
+    /// Whether nothing speaks against it.
+    pub ok: bool,
     /// What was seen (`--check`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
@@ -72,6 +72,18 @@ pub struct Observed {
 }
 
 impl Report {
+    /// Whether this run did something.
+    pub fn changed(&self) -> bool {
+        self.act.as_ref().is_some_and(|act| act.changed)
+    }
+
+    /// Whether there is something to do after it; `None` where that was not looked at.
+    pub fn pending(&self) -> Option<bool> {
+        let act = self.act.as_ref()?;
+        let started = act.ready != Some(false) && !act.reboot_required;
+        Some(!act.pending.is_empty() || !started)
+    }
+
     /// Notes what was seen.
     pub fn observed(&mut self, state: &State) {
         let (cgroups, controllers) = match &state.cgroups {
@@ -96,8 +108,8 @@ impl Report {
 }
 
 /// The report for people; the findings follow it.
-pub fn text(report: &Report) -> String {
-    let mut out = format!("Node {}\n", report.node);
+pub fn text(node: &str, report: &Report) -> String {
+    let mut out = format!("Node {node}\n");
     if let Some(seen) = &report.observed {
         observed(&mut out, seen);
     }

@@ -52,7 +52,7 @@ impl Planned {
         let (here, nodes) = (&cli.here, request.nodes());
         let chosen = match nodes {
             [] => None,
-            nodes => here.node.choose(nodes, root)?,
+            nodes => cli.node.choose(nodes, root)?,
         };
         let mut planned = Self {
             at: nodes
@@ -61,10 +61,10 @@ impl Planned {
             node: chosen.cloned(),
             ..Self::default()
         };
-        let own = chosen.and_then(|node| answer.nodes.get(node.name.as_str()));
+        let own = chosen.and_then(|node| answer.planned(node.name.as_str()));
         match own {
             Some(own) => planned.take(own, answer),
-            None => planned.wish.name = here.node.node.as_ref().map(ToString::to_string),
+            None => planned.wish.name = cli.node.node.as_ref().map(ToString::to_string),
         }
         let wish = &mut planned.wish;
         wish.role = here.role.or(wish.role);
@@ -102,8 +102,7 @@ impl Planned {
             .filter_map(|(key, value)| Some((key.clone(), setting(value)?)))
             .collect();
         let others = answer
-            .nodes
-            .values()
+            .plans()
             .filter(|other| other.request.name != own.request.name);
         self.peers = others
             .filter_map(|other| {
@@ -145,7 +144,7 @@ impl Planned {
             if cli.here.token_file.is_some() {
                 let message = "there is no such file, so there is no token to join with";
                 findings.push(Finding::warning(
-                    "token-file-missing",
+                    "k3s-token-file-missing",
                     file.display().to_string(),
                     message,
                 ));

@@ -5,7 +5,7 @@ pub mod files;
 pub mod install;
 pub mod steps;
 
-use crate::answer::{Answer, Ha, NodeAnswer, NodeWish, Storage};
+use crate::answer::{Answer, Entry, Ha, NodeAnswer, NodeWish, Storage};
 use crate::ports;
 use crate::refuse;
 use crate::refuse::servers::{quorum, servers};
@@ -53,7 +53,8 @@ pub fn plan(request: &Request) -> (Answer, Vec<Finding>) {
     }
     for at in 0..request.nodes().len() {
         let name = request.nodes()[at].name.to_string();
-        answer.nodes.insert(name, node(&shared, at));
+        let planned = Some(node(&shared, at));
+        answer.nodes.insert(name, Entry { planned, run: None });
     }
     (answer, findings)
 }

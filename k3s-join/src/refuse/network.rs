@@ -4,6 +4,7 @@ use crate::request::Request;
 use crate::roles::Part;
 use cluster::finding::Finding;
 use cluster::inventory::{LoadBalancerKind, Role};
+use cluster::pool::Fault;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -117,37 +118,23 @@ fn services(request: &Request) -> Vec<Finding> {
     let network = request.inventory.network.as_ref();
     let gateway = network
         .and_then(|n| n.gateway)
-        .map(|address| ("the gateway", address));
+        .map(|address| ("the gateway".to_owned(), address));
     let nodes = request.nodes().iter();
-    let own = nodes.filter_map(|node| Some((node.name.as_str(), node.address?.address())));
-    let owners: Vec<(&str, IpAddr)> = gateway.into_iter().chain(own).collect();
-    let mut findings = Vec::new();
-    for range in &pool.ranges {
-        let outside = |address| !lans.iter().any(|lan| lan.contains(&address));
-        if !lans.is_empty() && (outside(range.first) || outside(range.last)) {
-            findings.push(
-                Finding::error(
-                    "k3s-service-address-outside",
-                    range.to_string(),
-                    "MetalLB announces addresses in the local network, and these are not all in it",
-                )
-                .fix("take addresses of network.lan that DHCP does not hand out"),
-            );
-        }
-        for (owner, address) in owners
-            .iter()
-            .filter(|(_, address)| range.contains(*address))
-        {
-            let message = format!(
-                "{address} is {owner}'s own address: MetalLB would hand it out a second time"
-            );
-            findings.push(
-                Finding::error("k3s-service-address-in-use", range.to_string(), message)
-                    .fix("leave it out of network.load_balancer.addresses"),
-            );
-        }
-    }
-    findings
+    let own = nodes.filter_map(|node| Some((node.name.to_string(), node.address?.address())));
+    let owners: Vec<(String, IpAddr)> = gateway.into_iter().chain(own).collect();
+    // Where the document does not say what the local network is, nothing is outside of it.
+    let local = |address| lans.is_empty() || lans.iter().any(|lan| lan.contains(&address));
+    let told = pool
+        .faults(local, &owners)
+        .into_iter()
+        .map(|(range, fault)| {
+            let id = match fault {
+                Fault::Outside => "k3s-service-address-outside",
+                Fault::InUse(..) => "k3s-service-address-in-use",
+            };
+            fault.finding(id, range)
+        });
+    told.collect()
 }
 
 /// Where nodes join.

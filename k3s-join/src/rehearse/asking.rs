@@ -39,7 +39,7 @@ impl Asking<'_> {
         ServerName::try_from(self.server.host.clone()).map_err(|_| {
             let message = format!("{:?} is neither a name nor an address", self.server.host);
             stop(
-                "server-url",
+                "k3s-server-url",
                 &self.subject(),
                 message,
                 "https://ADDRESS:6443",
@@ -66,18 +66,18 @@ impl Asking<'_> {
                 "it speaks plain HTTP ({first:?}), and K3s speaks TLS only: something else has the port"
             );
             return stop(
-                "server-plain-http",
+                "k3s-server-plain-http",
                 &subject,
                 message,
                 "give the address and port of a K3s server",
             );
         }
         let (id, message) = match error.kind() {
-            ErrorKind::TimedOut => ("server-tls-silent", format!("it takes the connection and says nothing within {limit} s: a proxy without a server behind it, or a server that hangs")),
+            ErrorKind::TimedOut => ("k3s-server-tls-silent", format!("it takes the connection and says nothing within {limit} s: a proxy without a server behind it, or a server that hangs")),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                ("server-tls-closed", "it takes the connection and closes it before TLS begins: a load balancer without a server behind it".to_owned())
+                ("k3s-server-tls-closed", "it takes the connection and closes it before TLS begins: a load balancer without a server behind it".to_owned())
             }
-            _ => ("server-not-tls", format!("what answers does not speak TLS as K3s does: {error}")),
+            _ => ("k3s-server-not-tls", format!("what answers does not speak TLS as K3s does: {error}")),
         };
         stop(
             id,
@@ -134,13 +134,13 @@ impl Asking<'_> {
         let limit = self.limit.as_secs_f64();
         match trouble {
             Trouble::Io(error) if error.kind() == ErrorKind::TimedOut => stop(
-                "server-slow",
+                "k3s-server-slow",
                 &subject,
                 format!("no whole answer to GET {path} within {limit} s"),
                 "look at the server's load and disk (journalctl -u k3s), or give more time with --limit",
             ),
             Trouble::Endless => stop(
-                "server-answer-endless",
+                "k3s-server-answer-endless",
                 &subject,
                 format!(
                     "its answer to GET {path} does not end: more than {} bytes came",
@@ -149,7 +149,7 @@ impl Asking<'_> {
                 "this is no K3s server; give the address and port of one",
             ),
             other => stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &subject,
                 format!("GET {path}: {other}"),
                 "give the address and port of a K3s server",
@@ -173,7 +173,7 @@ impl Asking<'_> {
                 answer.status
             );
             return Err(stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &self.subject(),
                 message,
                 "give the address and port of a K3s server, not of another program's or the cluster's ingress",
@@ -187,7 +187,7 @@ impl Asking<'_> {
             "it answers GET {path} with 503: K3s on it is still starting, or does not get ready"
         );
         stop(
-            "server-starting",
+            "k3s-server-starting",
             &self.subject(),
             message,
             "wait, or journalctl -u k3s on the server",
@@ -211,7 +211,7 @@ impl Asking<'_> {
         };
         let message = format!("its answer to GET {CACERTS} is no list of certificates: {problem}");
         Err(stop(
-            "cacerts-unreadable",
+            "k3s-cacerts-unreadable",
             &self.subject(),
             message,
             "give the address and port of a K3s server",
@@ -237,7 +237,7 @@ impl Asking<'_> {
             200 => match serde_json::from_slice(&answer.body) {
                 Ok(config) => Ok(Some(config)),
                 Err(error) => Err(stop(
-                    "server-not-k3s",
+                    "k3s-server-not-k3s",
                     &self.subject(),
                     format!("its answer to GET {CONFIG} is no JSON: {error}"),
                     "give the address and port of a K3s server",
@@ -259,26 +259,26 @@ impl Asking<'_> {
         let subject = self.subject();
         match status {
             401 => stop(
-                "token-refused",
+                "k3s-token-refused",
                 &subject,
                 "it refuses the token (401): the password is not its own, or the token has expired",
                 "take the token from the server's /var/lib/rancher/k3s/server/node-token (agents: agent-token), or `k3s token create`",
             ),
             403 => stop(
-                "token-forbidden",
+                "k3s-token-forbidden",
                 &subject,
                 "it knows the token, and the token is not for agents (403)",
                 "take the token from the server's /var/lib/rancher/k3s/server/agent-token",
             ),
             429 => stop(
-                "server-busy",
+                "k3s-server-busy",
                 &subject,
                 "it is asked by too many nodes at once (429)",
                 "try again in a minute",
             ),
             503 => self.starting(CONFIG),
             other => stop(
-                "server-not-k3s",
+                "k3s-server-not-k3s",
                 &subject,
                 format!("it answers GET {CONFIG} with {other}"),
                 "give the address and port of a K3s server",

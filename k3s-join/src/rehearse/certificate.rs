@@ -44,7 +44,7 @@ pub(super) fn check(
     {
         let message = "its certificate does not name 127.0.0.1, by which every agent reaches it through its own proxy";
         return Err(Stop::from(
-            Finding::error("certificate-no-loopback", subject, message)
+            Finding::error("k3s-certificate-no-loopback", subject, message)
                 .fix("on the server: rm /var/lib/rancher/k3s/server/tls/dynamic-cert.json and restart K3s, which makes a new one")
                 .evidence(json!({"presented": presented(&error)})),
         ));
@@ -53,7 +53,7 @@ pub(super) fn check(
     if !trusted.is_empty() && verify(shown, roots(&trusted), &name, at).is_ok() {
         let message = "this system trusts the server's certificate of itself, and K3s then does not compare the hash that the token pins; here it was compared";
         findings.push(
-            Finding::warning("certificate-trusted", subject, message).fix(
+            Finding::warning("k3s-certificate-trusted", subject, message).fix(
                 "take the CA from /usr/local/share/ca-certificates where it does not belong there",
             ),
         );
@@ -97,7 +97,7 @@ const RENEW: &str = "restart K3s on the server, which renews it; or set this nod
 fn failed(subject: &str, server: &Server, error: &Error, now: Duration) -> Finding {
     let invalid = |why: String| {
         Finding::error(
-            "certificate-invalid",
+            "k3s-certificate-invalid",
             subject,
             format!("its certificate is not accepted: {why}"),
         )
@@ -117,13 +117,13 @@ fn failed(subject: &str, server: &Server, error: &Error, now: Duration) -> Findi
                 server.host,
                 found.join(", ")
             );
-            Finding::error("certificate-wrong-name", subject, message)
+            Finding::error("k3s-certificate-wrong-name", subject, message)
                 .fix(format!("tls-san: [{}] in the server's configuration, and restart it; or give the server by a name that it has", server.host))
                 .evidence(json!({"presented": found}))
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             let message = "its certificate does not come from the CA that it hands out: a proxy or load balancer between ends TLS, and nodes cannot log in through one";
-            Finding::error("certificate-foreign", subject, message)
+            Finding::error("k3s-certificate-foreign", subject, message)
                 .fix("let the proxy pass TCP through, or give the server's own address")
         }
         other => invalid(format!("{other:?}")),
@@ -139,14 +139,14 @@ fn wrong_time(subject: &str, why: &CertificateError, now: Duration) -> Option<Fi
             let from = seconds(*not_before);
             let bound = format!("is not valid before {}", date(from));
             (
-                "certificate-not-yet-valid",
+                "k3s-certificate-not-yet-valid",
                 bound,
                 json!({"not_before_s": from, "now_s": now}),
                 CLOCK,
             )
         }
         CertificateError::NotValidYet => (
-            "certificate-not-yet-valid",
+            "k3s-certificate-not-yet-valid",
             "is not valid yet".to_owned(),
             json!({"now_s": now}),
             CLOCK,
@@ -155,14 +155,14 @@ fn wrong_time(subject: &str, why: &CertificateError, now: Duration) -> Option<Fi
             let until = seconds(*not_after);
             let bound = format!("was valid until {}", date(until));
             (
-                "certificate-expired",
+                "k3s-certificate-expired",
                 bound,
                 json!({"not_after_s": until, "now_s": now}),
                 RENEW,
             )
         }
         CertificateError::Expired => (
-            "certificate-expired",
+            "k3s-certificate-expired",
             "has expired".to_owned(),
             json!({"now_s": now}),
             RENEW,
@@ -193,7 +193,7 @@ pub(super) fn clocks(url: &str, server: i64, now: i64) -> Option<Finding> {
         date(server)
     );
     Some(
-        Finding::warning("clock-differs", url, message)
+        Finding::warning("k3s-clock-differs", url, message)
             .fix("timedatectl set-ntp true on both")
             .evidence(json!({"here_s": now, "server_s": server})),
     )

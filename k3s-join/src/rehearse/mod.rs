@@ -198,7 +198,7 @@ impl Run<'_> {
         }
         let message = "the server's CA is not the one that the token pins: the server was installed anew, its CA was changed, or this is another server";
         Err(Stop::from(
-            Finding::error("ca-hash-differs", &target.url, message)
+            Finding::error("k3s-ca-hash-differs", &target.url, message)
                 .fix("take the token from this server's /var/lib/rancher/k3s/server/node-token, once it is known to be the right one")
                 .evidence(json!({"expected": expected, "found": bundle.hash, "certificates": bundle.certificates.len()})),
         ))
@@ -234,7 +234,7 @@ impl Run<'_> {
         let Some(token) = &target.token else {
             let message = "no token was given, so the rehearsal ends here";
             return Err(Stop::from(
-                Finding::error("token-missing", &target.url, message)
+                Finding::error("k3s-token-not-given", &target.url, message)
                     .fix("--token-file FILE, with the token of the server's /var/lib/rancher/k3s/server/node-token"),
             ));
         };
@@ -250,7 +250,7 @@ impl Run<'_> {
         if !pinned {
             let message = "the token has no hash of the server's CA, so it is not sent: whoever answers at this address would have it";
             return Err(Stop::from(
-                Finding::error("token-unpinned", &target.url, message)
+                Finding::error("k3s-token-unpinned", &target.url, message)
                     .fix(format!(
                         "where this server is the right one, --pin {}, or the full token of its /var/lib/rancher/k3s/server/node-token",
                         bundle.hash

@@ -103,7 +103,7 @@ fn barred(peer: &Peer, reports: &[PortReport]) -> Option<Finding> {
         of_peer().any(|report| matches!(report.result, PortResult::Open | PortResult::Reached));
     let (id, message) = match came {
         true => (
-            "port-closed",
+            "k3s-port-closed",
             format!(
                 "no packet comes through to {} of {}, and others do: a firewall closes them",
                 shut.join(", "),
@@ -111,7 +111,7 @@ fn barred(peer: &Peer, reports: &[PortReport]) -> Option<Finding> {
             ),
         ),
         false => (
-            "peer-silent",
+            "k3s-peer-silent",
             format!(
                 "nothing comes back from {}: the node is off, elsewhere, or behind a firewall",
                 peer.address

@@ -20,7 +20,8 @@ pub(super) fn stop(
 
 /// The URL.
 pub(super) fn server(url: &str) -> Step<Server> {
-    Server::parse(url).map_err(|problem| stop("server-url", url, problem, "https://ADDRESS:6443"))
+    Server::parse(url)
+        .map_err(|problem| stop("k3s-server-url", url, problem, "https://ADDRESS:6443"))
 }
 
 /// The host's addresses.
@@ -32,7 +33,7 @@ pub(super) fn addresses(server: &Server, limit: Duration) -> Step<Vec<IpAddr>> {
         Err(error) => error.to_string(),
     };
     Err(stop(
-        "server-name-unknown",
+        "k3s-server-name-unknown",
         &server.to_string(),
         format!("the name {:?} leads to no address: {problem}", server.host),
         "give the server by its address, or enter its name in /etc/hosts",
@@ -64,26 +65,26 @@ fn unreached(
 ) -> (&'static str, String, &'static str) {
     match Obstacle::of(error) {
         Obstacle::Refused => (
-            "server-refused",
+            "k3s-server-refused",
             format!("nothing listens at port {port}"),
             "systemctl status k3s on the server; a firewall that rejects looks the same",
         ),
         Obstacle::Silent => (
-            "server-silent",
+            "k3s-server-silent",
             format!("no answer within {} s: a firewall drops the packets, here, on the way or there, or no host has this address", limit.as_secs_f64()),
             "ping it; open TCP 6443 on the server's firewall and between the networks",
         ),
-        Obstacle::NoRoute => ("server-no-route", "there is no route to it from here".to_owned(), "ip route: a default route has to be there"),
+        Obstacle::NoRoute => ("k3s-server-no-route", "there is no route to it from here".to_owned(), "ip route: a default route has to be there"),
         Obstacle::Unreachable => (
-            "server-unreachable",
+            "k3s-server-unreachable",
             "it cannot be reached: no host answers for the address, or a firewall on the way rejects".to_owned(),
             "ping it; check its address, the cable and the firewall's rules",
         ),
         Obstacle::Forbidden => (
-            "server-forbidden",
+            "k3s-server-forbidden",
             "this machine's own firewall does not let the connection out".to_owned(),
             "nft list ruleset (or iptables -S OUTPUT): allow TCP 6443 to the servers",
         ),
-        Obstacle::Other => ("server-unreachable", format!("connecting failed: {error}"), "check the server's address and the network"),
+        Obstacle::Other => ("k3s-server-unreachable", format!("connecting failed: {error}"), "check the server's address and the network"),
     }
 }

@@ -81,7 +81,7 @@ fn servicelb(url: &str, config: &Value, target: &Target) -> Option<Finding> {
             word(found),
             word(wanted)
         );
-        Finding::error("critical-setting-differs", url, message)
+        Finding::error("k3s-critical-setting-differs", url, message)
             .fix("the same k3s.disable for all servers")
             .evidence(json!({"key": "disable", "server": found, "node": wanted}))
     })
@@ -106,7 +106,7 @@ fn differs(url: &str, config: &Value, target: &Target, key: &str, field: &str) -
         "{key} is {found} on the server and {wanted} for this node, and all servers have to share it"
     );
     Some(
-        Finding::error("critical-setting-differs", url, message)
+        Finding::error("k3s-critical-setting-differs", url, message)
             .fix(format!("{key}: {found} in this node's configuration"))
             .evidence(json!({"key": key, "server": found, "node": wanted})),
     )
@@ -152,7 +152,7 @@ fn overlaps(url: &str, config: &Value, target: &Target, key: &str, field: &str) 
                 "this node has the address {own}, which lies in the cluster's {key} {range}: it loses its own network when it joins"
             );
             findings.push(
-                Finding::error("cluster-network-overlaps", url, message)
+                Finding::error("k3s-cluster-network-overlaps", url, message)
                     .fix(format!(
                         "another {key} for the whole cluster, or another network for the nodes"
                     ))

@@ -16,6 +16,6 @@ pub fn chosen<'a>(answer: &'a Answer, node: Option<&'a Label>) -> Vec<(&'a str, 
     let wanted = |name: &&String| node.is_none_or(|node| node.as_str() == name.as_str());
     let names = answer.order.iter().filter(wanted);
     names
-        .filter_map(|name| Some((name.as_str(), answer.nodes.get(name)?)))
+        .filter_map(|name| Some((name.as_str(), answer.planned(name)?)))
         .collect()
 }

@@ -17,8 +17,7 @@ pub fn ruleset(answer: &Answer, lans: &[IpNet]) -> String {
     );
     let addresses = |role: Option<Role>| -> Vec<IpAddr> {
         let nodes = answer
-            .nodes
-            .values()
+            .plans()
             .filter(|node| role.is_none_or(|role| node.role == role));
         nodes.filter_map(|node| node.request.address).collect()
     };
@@ -31,11 +30,7 @@ pub fn ruleset(answer: &Answer, lans: &[IpNet]) -> String {
         .map(ToString::to_string)
         .chain(inside)
         .collect();
-    if answer
-        .nodes
-        .values()
-        .any(|node| node.request.address.is_none())
-    {
+    if answer.plans().any(|node| node.request.address.is_none()) {
         out.push_str("  # Some nodes' addresses are not known, so the whole local network counts as nodes.\n");
         nodes.extend(nets.clone());
     }
@@ -57,8 +52,7 @@ pub fn ruleset(answer: &Answer, lans: &[IpNet]) -> String {
 
 fn pods(answer: &Answer) -> Vec<IpNet> {
     let given = answer
-        .nodes
-        .values()
+        .plans()
         .filter_map(|node| node.request.config.get("cluster-cidr"));
     let texts: Vec<&str> = given.flat_map(crate::refuse::config::names).collect();
     let mut nets: Vec<IpNet> = texts.iter().filter_map(|text| text.parse().ok()).collect();

@@ -14,8 +14,8 @@ use std::fmt::Write;
 pub fn text(verdict: &Verdict<Answer>, node: Option<&Label>) -> String {
     let answer = &verdict.answer;
     let mut out = String::new();
-    if let Some(report) = &answer.here {
-        out.push_str(&crate::here::text(report));
+    if let Some((name, report)) = answer.report() {
+        out.push_str(&crate::here::text(name, report));
     } else if let Some(ca) = &answer.ca {
         authorities(&mut out, ca);
     } else if let Some(removal) = &answer.removal {
@@ -55,7 +55,7 @@ fn servers(count: usize) -> String {
 fn plan(out: &mut String, answer: &Answer, node: Option<&Label>) {
     // Writing to a String cannot fail.
     if let Some(ha) = &answer.ha {
-        let agents = answer.nodes.len() - ha.servers;
+        let agents = answer.plans().count() - ha.servers;
         let plural = if agents == 1 { "" } else { "s" };
         let _ = writeln!(
             out,

@@ -1,6 +1,6 @@
 //! MetalLB's own objects: the addresses that it may hand out, and that it announces them in the local network.
 
-use crate::pool::Range;
+use crate::pool::Fault;
 use crate::site::Site;
 use cluster::finding::Finding;
 use cluster::inventory::LoadBalancerKind;
@@ -44,37 +44,20 @@ pub fn faults(site: &Site) -> Vec<Finding> {
             .fix("name them in network.load_balancer, with kind metallb"),
         ];
     };
-    let mut findings = Vec::new();
-    for range in &pool.ranges {
-        if !site.is_local(range.first) || !site.is_local(range.last) {
-            findings.push(
-                Finding::error(
-                    "nat-pool-outside-lan",
-                    range.to_string(),
-                    "MetalLB announces addresses in the local network, and these are not all in it",
-                )
-                .fix("take addresses of network.lan that DHCP does not hand out"),
-            );
-        }
-        findings.extend(in_use(range, site));
-    }
-    findings
-}
-
-/// Addresses that somebody else has already.
-fn in_use(range: &Range, site: &Site) -> Vec<Finding> {
     let router = site
         .router
         .map(|router| ("the router".to_owned(), router.into()));
-    let owners = router.into_iter().chain(site.nodes.iter().cloned());
-    let inside = owners.filter(|(_, address)| range.contains(*address));
-    inside
-        .map(|(owner, address)| {
-            let message = format!(
-                "{address} is {owner}'s own address: MetalLB would hand it out a second time"
-            );
-            Finding::error("nat-pool-in-use", range.to_string(), message)
-                .fix("leave it out of network.load_balancer.addresses")
-        })
-        .collect()
+    let owners: Vec<_> = router
+        .into_iter()
+        .chain(site.nodes.iter().cloned())
+        .collect();
+    let faults = pool.faults(|address| site.is_local(address), &owners);
+    let told = faults.into_iter().map(|(range, fault)| {
+        let id = match fault {
+            Fault::Outside => "nat-pool-outside-lan",
+            Fault::InUse(..) => "nat-pool-in-use",
+        };
+        fault.finding(id, range)
+    });
+    told.collect()
 }

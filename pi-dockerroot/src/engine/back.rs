@@ -25,7 +25,7 @@ impl Local<'_> {
         let Some(mut record) = record.filter(|record| record.stage == Stage::Moved) else {
             let message = "no move of this engine is remembered, so there is none to take back";
             return Err(refuse(
-                "engine-no-move",
+                "dockerroot-no-move",
                 &self.name,
                 message,
                 "name the roots and move it: --from, --to",
@@ -78,7 +78,7 @@ impl Local<'_> {
         }
         let message = format!("the engine is not configured for {} any more", record.new);
         Err(refuse(
-            "engine-root-ambiguous",
+            "dockerroot-root-ambiguous",
             &self.name,
             &message,
             "look what changed it; pi-dockerroot --check",
@@ -126,7 +126,7 @@ impl Local<'_> {
                 "the engine does not run on {used}: what was put away in {away} may be the only whole root"
             );
             return Err(refuse(
-                "engine-finish-early",
+                "dockerroot-finish-early",
                 &self.name,
                 &message,
                 "start it there first; pi-dockerroot --check",
@@ -165,7 +165,7 @@ fn loses(record: &Record, kept: bool, discard: bool, lost: &(u64, Vec<String>)) 
             "the old root is not there as it was left (--finish removed it, or a --copy-back was begun): all that there is lies in {}",
             record.new
         );
-        return Finding::error("engine-rollback-loses", record.old.clone(), message)
+        return Finding::error("dockerroot-rollback-loses", record.old.clone(), message)
             .fix("--copy-back");
     }
     let message = format!(
@@ -174,10 +174,10 @@ fn loses(record: &Record, kept: bool, discard: bool, lost: &(u64, Vec<String>)) 
     );
     let evidence = json!({"differences": lost.0, "first": lost.1});
     if discard {
-        return Finding::warning("engine-rollback-loses", record.new.clone(), message)
+        return Finding::warning("dockerroot-rollback-loses", record.new.clone(), message)
             .evidence(evidence);
     }
-    Finding::error("engine-rollback-loses", record.new.clone(), message)
+    Finding::error("dockerroot-rollback-loses", record.new.clone(), message)
         .fix(fix)
         .evidence(evidence)
 }

@@ -106,21 +106,21 @@ fn judge(checked: &Checked, same: bool, on_new: bool, new: &str) -> Vec<Finding>
         |id, message: String, fix: &str| findings.push(Finding::error(id, new, message).fix(fix));
     if on_new && !checked.mounted {
         error(
-            "engine-target-not-mounted",
+            "dockerroot-target-not-mounted",
             "the engine's root is configured there, and nothing is mounted".to_owned(),
             "mount its file system and start the engine again",
         );
     }
     if on_new && checked.mounted_by.is_none() {
         error(
-            "engine-mount-not-lasting",
+            "dockerroot-mount-not-lasting",
             "nothing mounts it when the machine starts".to_owned(),
             "pi-partition --persist, or a line in /etc/fstab",
         );
     }
     if let Some(used) = checked.in_use.as_deref().filter(|_| !same) {
         error(
-            "engine-root-ambiguous",
+            "dockerroot-root-ambiguous",
             format!(
                 "the engine runs on {used}, and its configuration names {}",
                 checked.configured
@@ -130,14 +130,14 @@ fn judge(checked: &Checked, same: bool, on_new: bool, new: &str) -> Vec<Finding>
     }
     if !checked.running {
         findings.push(Finding::warning(
-            "engine-not-running",
+            "dockerroot-not-running",
             new,
             "the engine does not run",
         ));
     }
     if on_new && checked.guarded == Some(false) {
         let message = "the bare folder beneath the mount is not guarded: without its file system the engine would fill this disk";
-        findings.push(Finding::warning("engine-guard-none", new, message));
+        findings.push(Finding::warning("dockerroot-guard-none", new, message));
     }
     findings
 }

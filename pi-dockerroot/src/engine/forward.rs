@@ -27,7 +27,7 @@ impl Local<'_> {
         let Some(new) = self.new_root() else {
             let message = "it is not known where the root shall go: there is no file system with the label docker, and nothing was named";
             return Err(refuse(
-                "engine-target-missing",
+                "dockerroot-target-missing",
                 &self.name,
                 message,
                 "name the mount point with --to",
@@ -168,7 +168,7 @@ impl Local<'_> {
         if !put_away {
             // The engine's own mounts are named by themselves.
             let more = tree_plan::judge(&tree, &seen_trees).into_iter();
-            findings.extend(more.filter(|finding| finding.id != "tree-mounts"));
+            findings.extend(more.filter(|finding| finding.id != "dockerroot-tree-mounts"));
         }
         let Some(figures) = tree_plan::figures(&seen_trees) else {
             return Ok(Total::default());

@@ -12,7 +12,7 @@ use crate::progress::{Show, Total};
 use anyhow::{Context, Result};
 use cluster::finding::Finding;
 use cluster::root::Root;
-use cluster::run::{Journal, Refusal, Unfinished, system_path};
+use cluster::run::{Journal, Refusal, Unfinished, system_path, told};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -87,7 +87,7 @@ impl Local<'_> {
         if self.root.is_system() && !rustix::process::geteuid().is_root() {
             let message = "only root sees and moves an engine's root";
             return Err(refuse(
-                "engine-not-root",
+                "dockerroot-not-root",
                 &self.name,
                 message,
                 "run it with sudo",
@@ -149,7 +149,7 @@ impl Local<'_> {
             ),
         };
         let message = format!("an earlier run was ended in the middle of {what}");
-        refuse("engine-unfinished", &self.name, &message, fix)
+        refuse("dockerroot-unfinished", &self.name, &message, fix)
     }
 
     fn journal(&self) -> PathBuf {
@@ -206,11 +206,6 @@ pub(super) fn read_switch(root: &Root, switch: &Switch) -> Result<Option<String>
 }
 
 pub(super) fn unfinished(name: &str, left: &Unfinished) -> Finding {
-    let message = format!(
-        "an earlier run was ended in the middle: {} of {} steps were begun",
-        left.progress.len(),
-        left.plan.steps.len()
-    );
-    Finding::warning("engine-unfinished", name, message)
-        .fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
+    let finding = told::unfinished("dockerroot-unfinished", name, left);
+    finding.fix("run it again with --apply: it goes on where it was ended; or --rollback --apply: the engine is started on the root that it had")
 }

@@ -25,7 +25,7 @@ const DRIVERS: [&str; 5] = ["overlay2", "overlay", "vfs", "fuse-overlayfs", "ove
 pub fn old_root(request: &Request, seen: &Seen) -> Result<String> {
     let subject = request.engine.as_str();
     let ambiguous = |message: String, fix: &str| -> anyhow::Error {
-        Refusal(Finding::error("engine-root-ambiguous", subject, message).fix(fix)).into()
+        Refusal(Finding::error("dockerroot-root-ambiguous", subject, message).fix(fix)).into()
     };
     let real = |path: &str| Path::new(path).canonicalize();
     let old = real(&seen.root).with_context(|| format!("reading the root {}", seen.root))?;
@@ -73,7 +73,7 @@ pub fn old_root(request: &Request, seen: &Seen) -> Result<String> {
 /// The refusal of an engine that does not run.
 pub fn not_running(request: &Request) -> anyhow::Error {
     let message = "it does not run, so what it has cannot be compared afterwards";
-    let finding = Finding::error("engine-not-running", request.engine.as_str(), message);
+    let finding = Finding::error("dockerroot-not-running", request.engine.as_str(), message);
     Refusal(finding.fix("start it; or copy any tree with --tree")).into()
 }
 
@@ -81,7 +81,7 @@ pub fn not_running(request: &Request) -> anyhow::Error {
 pub fn no_service(request: &Request) -> Finding {
     let message =
         "nothing was found that stops and starts it: no systemd, no script in /etc/init.d";
-    Finding::error("engine-no-service", request.engine.as_str(), message)
+    Finding::error("dockerroot-no-service", request.engine.as_str(), message)
         .fix("name the commands: --stop-command 'WORDS' --start-command 'WORDS'")
 }
 
@@ -110,7 +110,7 @@ pub fn engine(
         .is_some_and(|service| service.manager == "ros")
     {
         let message = "how RancherOS is asked, stopped and configured was not tried on a real one";
-        findings.push(Finding::warning("engine-os-unproven", name, message));
+        findings.push(Finding::warning("dockerroot-os-unproven", name, message));
     }
     if let Some(record) = record.filter(|record| record.stage == Stage::Moved) {
         let message = format!(
@@ -118,7 +118,7 @@ pub fn engine(
             record.old, record.new
         );
         findings.push(
-            Finding::error("engine-move-open", name, message)
+            Finding::error("dockerroot-move-open", name, message)
                 .fix("pi-dockerroot --finish --apply, when all is well; or --rollback"),
         );
     }
@@ -132,7 +132,7 @@ pub fn engine(
         bind(subject, seen, old, &mut findings)?;
     } else if request.how == How::Bind {
         findings.push(Finding::error(
-            "engine-bind",
+            "dockerroot-bind",
             subject,
             "it cannot be led by a mount",
         ));
@@ -148,7 +148,7 @@ fn docker(subject: &str, info: &Info, old: &str, findings: &mut Vec<Finding>) {
             info.driver
         );
         findings.push(
-            Finding::error("engine-driver", subject, message)
+            Finding::error("dockerroot-driver", subject, message)
                 .fix("change to overlay2 first, which makes images anew")
                 .evidence(json!({"driver": info.driver, "known": DRIVERS})),
         );
@@ -158,7 +158,8 @@ fn docker(subject: &str, info: &Info, old: &str, findings: &mut Vec<Finding>) {
             "it is part of a swarm ({}), whose state is not moved",
             info.swarm.local_node_state
         );
-        findings.push(Finding::error("engine-swarm", subject, message).fix("docker swarm leave"));
+        findings
+            .push(Finding::error("dockerroot-swarm", subject, message).fix("docker swarm leave"));
     }
     let status = info.driver_status.iter().flatten().flatten();
     if status
@@ -168,13 +169,13 @@ fn docker(subject: &str, info: &Info, old: &str, findings: &mut Vec<Finding>) {
     {
         let message = "its images are in containerd's own root, which does not move with it";
         findings.push(
-            Finding::warning("engine-containerd-store", subject, message)
+            Finding::warning("dockerroot-containerd-store", subject, message)
                 .fix("move that too: --engine containerd"),
         );
     }
     if info.live_restore_enabled {
         let message = "live-restore lets containers outlive the engine: for the move they are ended and started again";
-        findings.push(Finding::info("engine-live-restore", subject, message));
+        findings.push(Finding::info("dockerroot-live-restore", subject, message));
     }
 }
 
@@ -196,7 +197,7 @@ fn tasks(subject: &str, seen: &Seen, findings: &mut Vec<Finding>) -> Result<()> 
             runs.join(", ")
         );
         findings.push(
-            Finding::error("engine-tasks-run", subject, message)
+            Finding::error("dockerroot-tasks-run", subject, message)
                 .fix("end them first, or stop Docker where they are Docker's"),
         );
     }
@@ -213,7 +214,7 @@ fn bind(subject: &str, seen: &Seen, old: &str, findings: &mut Vec<Finding>) -> R
         let message =
             "RancherOS does not mount anything on the engine's own root (rancher/os#3030)";
         findings.push(
-            Finding::error("engine-bind", subject, message)
+            Finding::error("dockerroot-bind", subject, message)
                 .fix("leave --switch out: the root is configured there"),
         );
     }
@@ -223,7 +224,7 @@ fn bind(subject: &str, seen: &Seen, old: &str, findings: &mut Vec<Finding>) -> R
     {
         let message = format!("{old} is a mount point already");
         findings.push(
-            Finding::error("engine-bind", subject, message)
+            Finding::error("dockerroot-bind", subject, message)
                 .fix("let its file system be mounted elsewhere, or move by configuration"),
         );
     }
@@ -240,7 +241,7 @@ pub fn target(root: &Root, request: &Request, new: &str, target: &Target) -> Res
         if !request.any_folder {
             let message = "nothing is mounted there: the disk that the system is on would fill";
             findings.push(
-                Finding::error("engine-target-not-mounted", new, message)
+                Finding::error("dockerroot-target-not-mounted", new, message)
                     .fix("mount its file system there; or say --any-folder when the folder itself is meant"),
             );
         }
@@ -252,13 +253,13 @@ pub fn target(root: &Root, request: &Request, new: &str, target: &Target) -> Res
             mount.filesystem
         );
         findings.push(
-            Finding::error("engine-target-not-mounted", new, message).fix("mount a disk there"),
+            Finding::error("dockerroot-target-not-mounted", new, message).fix("mount a disk there"),
         );
     }
     if target.lasting.is_none() && root.is_system() {
         let message = "it is mounted now, and nothing mounts it when the machine starts: the engine would then not start";
         findings.push(
-            Finding::warning("engine-mount-not-lasting", new, message)
+            Finding::warning("dockerroot-mount-not-lasting", new, message)
                 .fix("pi-partition --persist, or a line in /etc/fstab"),
         );
     }
@@ -267,7 +268,7 @@ pub fn target(root: &Root, request: &Request, new: &str, target: &Target) -> Res
     {
         let message = "the folder beneath the mount holds files: it cannot be guarded, and without the mount the engine would fill this disk";
         findings.push(
-            Finding::warning("engine-guard-none", new, message)
+            Finding::warning("dockerroot-guard-none", new, message)
                 .fix("look at them from a rescue system, or with `mount --bind / /mnt/x`"),
         );
     }

@@ -55,7 +55,7 @@ pub fn engine(request: &Request, root: &Root) -> Result<Result<Seen, Finding>> {
         let ids: Vec<i32> = running.iter().map(|found| found.process.id).collect();
         let name = request.engine.as_str();
         let message = format!("{} of them run: processes {ids:?}", running.len());
-        return Ok(Err(Finding::error("engine-several", name, message)
+        return Ok(Err(Finding::error("dockerroot-several", name, message)
             .fix("stop the ones that are not meant")
             .evidence(json!({"processes": ids}))));
     }

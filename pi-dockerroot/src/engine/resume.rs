@@ -86,7 +86,7 @@ impl Local<'_> {
             let fix = "pi-dockerroot --apply ends the move, and --rollback --copy-back then brings everything back; or --rollback --discard";
             findings.insert(
                 0,
-                Finding::error("engine-rollback-loses", state.target(), message).fix(fix),
+                Finding::error("dockerroot-rollback-loses", state.target(), message).fix(fix),
             );
         }
         let Some(journal) = journal.filter(|_| finding::ok(&findings)) else {

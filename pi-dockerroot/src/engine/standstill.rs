@@ -55,7 +55,7 @@ impl Acting<'_> {
             Err(error) => format!("{error:#}"),
         };
         let message = format!("it goes on after {}: {why}", argv.join(" "));
-        let finding = Finding::error("engine-not-stopped", self.state.engine.as_str(), message)
+        let finding = Finding::error("dockerroot-not-stopped", self.state.engine.as_str(), message)
             .fix("find out what keeps it or starts it again; the copy stays and is brought up to date by the next run");
         Err(Refusal(finding).into())
     }
@@ -116,7 +116,11 @@ impl Acting<'_> {
                 "containerd starts nothing by itself; these ran before: {}",
                 asleep.join(", ")
             );
-            let finding = Finding::info("engine-tasks-ended", self.state.engine.as_str(), message);
+            let finding = Finding::info(
+                "dockerroot-tasks-ended",
+                self.state.engine.as_str(),
+                message,
+            );
             self.report
                 .findings
                 .push(finding.evidence(json!({"containers": asleep})));

@@ -1,6 +1,6 @@
 //! What is wished of one node: by the arguments, by the document, and by pi-partition's answer.
 
-use crate::cli::Arguments;
+use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
 use crate::engine::request::Request;
@@ -44,7 +44,7 @@ struct PartitionedPart {
 
 /// What is wished of one node.
 pub(super) struct Wish<'a> {
-    pub(super) arguments: &'a Arguments,
+    pub(super) arguments: &'a Cli,
     pub(super) node: Option<&'a Node>,
     pub(super) partitioned: Option<&'a PartitionedNode>,
     pub(super) name: &'a str,
@@ -149,7 +149,7 @@ impl Wish<'_> {
         } else {
             "pi-partition's answer for it is no"
         };
-        let id = "engine-partition-not-ready";
+        let id = "dockerroot-partition-not-ready";
         let finding = if self.arguments.node.apply {
             Finding::error(id, self.name, message)
         } else {
@@ -188,7 +188,7 @@ impl Wish<'_> {
             "ssh {} sudo pi-dockerroot -f text - <planned.json",
             self.name
         );
-        let finding = Finding::error("engine-unseen", self.name, message).fix(fix);
+        let finding = Finding::error("dockerroot-unseen", self.name, message).fix(fix);
         // A card that is made anew holds nothing that could be lost.
         let mut findings = if self.arguments.is_for_new_cards() {
             Vec::new()
@@ -201,7 +201,11 @@ impl Wish<'_> {
         ) {
             let message =
                 "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning("engine-os-unproven", self.name, message));
+            findings.push(Finding::warning(
+                "dockerroot-os-unproven",
+                self.name,
+                message,
+            ));
         }
         findings.extend(self.not_partitioned());
         (answer, findings)

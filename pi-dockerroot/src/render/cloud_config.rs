@@ -1,9 +1,10 @@
 //! What RancherOS and BurmillaOS need on a card that is made anew: the engine's root, before anything is in it.
 
-use crate::answer::{Answer, Entry};
+use crate::answer::{About, Answer};
 use crate::engine::kind::Engine;
 use cluster::cloud_config::CloudConfig;
 use cluster::edge::Artefact;
+use cluster::edge::nodes::Entry;
 use cluster::inventory::Os;
 use std::path::PathBuf;
 
@@ -14,7 +15,10 @@ use std::path::PathBuf;
 pub fn cloud_configs(answer: &Answer) -> anyhow::Result<Vec<Artefact>> {
     let mut files = Vec::new();
     for (name, entry) in &answer.nodes {
-        let Entry::Engine(node) = entry else { continue };
+        let Entry::New(about) = entry else { continue };
+        let About::Engine(node) = about.as_ref() else {
+            continue;
+        };
         let (Some(to), Some(os)) = (
             &node.to,
             node.os.filter(|_| node.request.engine == Engine::Docker),

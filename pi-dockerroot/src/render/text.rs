@@ -1,7 +1,8 @@
 //! The answer for people.
 
-use crate::answer::{Answer, Copied, Entry, Figures, Node, Verified};
+use crate::answer::{About, Answer, Copied, Figures, Node, Verified};
 use crate::engine::answer as engine;
+use cluster::edge::nodes::Entry;
 use cluster::edge::{Verdict, findings_text};
 use cluster::name::wrap;
 use cluster::plan::steps_text;
@@ -14,8 +15,10 @@ pub fn text(verdict: &Verdict<Answer>) -> String {
     for (name, entry) in &verdict.answer.nodes {
         // Writing to a string does not fail, here and below.
         let _ = match entry {
-            Entry::Engine(node) => write_engine(&mut text, name, node),
-            Entry::Tree(node) => write_node(&mut text, name, node),
+            Entry::New(about) => match about.as_ref() {
+                About::Engine(node) => write_engine(&mut text, name, node),
+                About::Tree(node) => write_node(&mut text, name, node),
+            },
             Entry::Kept(_) => writeln!(text, "{name}: as in the document"),
         };
     }

@@ -16,10 +16,10 @@ use cluster::edge::nodes::Earlier;
 use cluster::finding::Finding;
 use cluster::invalid::Invalid;
 use cluster::inventory::Node;
-use cluster::plan::Plan;
 use cluster::root::Root;
+use cluster::run::told::{continued, differs, unfinished};
 use cluster::run::{self, Journal, Refusal, Unfinished, image_path, system_path};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A disk on this machine, and what is wished of it.
@@ -175,7 +175,7 @@ impl Local<'_> {
             .is_none_or(|plan| plan.steps.is_empty());
         if !self.cli.node.apply || self.cli.check || (nothing && left.is_none()) {
             let mut findings = planned.findings;
-            findings.extend(left.map(|left| unfinished(&disk, &left)));
+            findings.extend(left.map(|left| unfinished("partition-unfinished", &disk.path, &left)));
             let mut answer = planned.answer;
             if self.cli.check {
                 answer = answer.checked();
@@ -231,7 +231,7 @@ impl Local<'_> {
         }
         let mut findings = planned.findings;
         if applied.continued {
-            findings.push(continued(&disk, &applied.did));
+            findings.push(continued("partition-continued", &disk.path, &applied.did));
         }
         Ok((answer, findings))
     }
@@ -253,41 +253,8 @@ fn same(own: &NodeAnswer, given: &Value, disk: &DiskState) -> anyhow::Result<()>
             }
         }
     }
-    let differences = Plan::differences(&own, &given);
-    if differences.is_empty() {
-        return Ok(());
+    match differs("partition-plan-differs", &disk.path, &own, &given) {
+        Some(finding) => Err(Refusal(finding).into()),
+        None => Ok(()),
     }
-    let message = format!(
-        "the plan in the document is not the plan for this disk: {}{}",
-        differences[0],
-        match differences.len() {
-            1 => String::new(),
-            more => format!(" (and {} more)", more - 1),
-        }
-    );
-    let finding = Finding::error("partition-plan-differs", disk.path.clone(), message)
-        .fix("plan again, look at the new plan, and apply that")
-        .evidence(json!({ "differences": differences }));
-    Err(Refusal(finding).into())
-}
-
-fn unfinished(disk: &DiskState, left: &Unfinished) -> Finding {
-    let message = format!(
-        "an earlier run was ended in the middle: {} of {} steps were begun",
-        left.progress.len(),
-        left.plan.steps.len()
-    );
-    Finding::warning("partition-unfinished", disk.path.clone(), message)
-        .fix("run it again with --apply: it goes on where it was ended")
-}
-
-fn continued(disk: &DiskState, did: &[String]) -> Finding {
-    Finding::info(
-        "partition-continued",
-        disk.path.clone(),
-        format!(
-            "what an earlier run had begun was ended: {}",
-            did.join(", ")
-        ),
-    )
 }

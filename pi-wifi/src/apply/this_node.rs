@@ -10,8 +10,8 @@ use cluster::edge::Usage;
 use cluster::edge::node::host_name;
 use cluster::finding::Finding;
 use cluster::inventory::Node;
-use cluster::plan::Plan;
-use serde_json::{Value, json};
+use cluster::run::told;
+use serde_json::Value;
 
 /// The node of the document that this machine is.
 pub(super) fn chosen<'a>(job: &'a Job<'_>) -> anyhow::Result<Option<&'a Node>> {
@@ -39,7 +39,7 @@ pub(super) fn on_this_node(
     given: Option<&Value>,
     interface: &str,
     findings: &mut Vec<Finding>,
-) -> anyhow::Result<crate::Cli> {
+) -> anyhow::Result<crate::cli::Cli> {
     let mut cli = job.cli.clone();
     let planned = given.and_then(|given| given.pointer("/request/stack"));
     let planned: Option<Stack> = planned
@@ -99,13 +99,5 @@ pub(super) fn differs(own: &NodeAnswer, mut given: Value) -> Option<Finding> {
             value.as_object_mut().map(|object| object.remove(field));
         }
     }
-    let differences = Plan::differences(&own, &given);
-    let first = differences.first()?;
-    let message = format!("the plan in the document is not the plan for this node: {first}");
-    let finding = Finding::error("wifi-plan-differs", "pi_wifi", message);
-    Some(
-        finding
-            .fix("plan again, look at the new plan, and apply that")
-            .evidence(json!({ "differences": differences })),
-    )
+    told::differs("wifi-plan-differs", "pi_wifi", &own, &given)
 }

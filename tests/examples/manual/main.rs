@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 
 /// Every tool. A test compares this list with the folders.
 fn all(folder: &Path) -> Result<()> {
-    write::<poe_budget::cli::Arguments>(folder)?;
-    write::<pi_partition::Cli>(folder)?;
-    write::<pi_dockerroot::cli::Arguments>(folder)?;
-    write::<pi_wifi::Cli>(folder)?;
-    write::<gluster_plan::cli::Arguments>(folder)?;
+    write::<poe_budget::cli::Cli>(folder)?;
+    write::<pi_partition::cli::Cli>(folder)?;
+    write::<pi_dockerroot::cli::Cli>(folder)?;
+    write::<pi_wifi::cli::Cli>(folder)?;
+    write::<gluster_plan::cli::Cli>(folder)?;
     write::<k3s_join::cli::Cli>(folder)?;
-    write::<nat_gen::cli::Arguments>(folder)
+    write::<nat_gen::cli::Cli>(folder)
 }
 
 fn main() -> Result<()> {

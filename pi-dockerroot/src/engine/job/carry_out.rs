@@ -5,10 +5,9 @@ use crate::engine::act::{Acting, Report};
 use crate::engine::answer::{Done, Node};
 use crate::engine::plan::{self, State};
 use anyhow::{Context, Result};
-use cluster::finding::{self, Finding};
-use cluster::plan::Plan;
-use cluster::run::{self, Journal, Refusal};
-use serde_json::{Value, json};
+use cluster::finding;
+use cluster::run::{self, Journal, Refusal, told};
+use serde_json::Value;
 
 impl Local<'_> {
     /// Shows the plan, or does it.
@@ -51,16 +50,12 @@ impl Local<'_> {
             Ok(applied) => applied,
             Err(error) => return Err(self.failed(error, &mut acting, &state)),
         };
-        findings.retain(|finding| finding.id != "engine-unfinished");
+        findings.retain(|finding| finding.id != "dockerroot-unfinished");
         if resumed || applied.continued {
-            let message = format!(
-                "what an earlier run had begun was ended: {}",
-                applied.did.join(", ")
-            );
-            findings.push(Finding::info(
-                "engine-continued",
-                self.name.clone(),
-                message,
+            findings.push(told::continued(
+                "dockerroot-continued",
+                &self.name,
+                &applied.did,
             ));
         }
         findings.append(&mut acting.report.findings);
@@ -128,23 +123,13 @@ fn same(name: &str, node: &Node, given: &Value) -> Result<()> {
         return Ok(());
     }
     let own = serde_json::to_value(node).context("describing the plan")?;
-    let mut differences = Vec::new();
-    for key in ["request", "state", "state_sha256", "steps", "plan_sha256"] {
-        differences.extend(
-            Plan::differences(&own[key], &given[key])
-                .into_iter()
-                .map(|difference| format!(".{key}{difference}")),
-        );
+    let plan = |value: &Value| -> Value {
+        let keys = ["request", "state", "state_sha256", "steps", "plan_sha256"];
+        let of = keys.map(|key| (key.to_owned(), value[key].clone()));
+        of.into_iter().collect::<serde_json::Map<_, _>>().into()
+    };
+    match told::differs("dockerroot-plan-differs", name, &plan(&own), &plan(given)) {
+        Some(finding) => Err(Refusal(finding).into()),
+        None => Ok(()),
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "the plan in the document is not the plan for this machine: {}",
-        differences[0]
-    );
-    let finding = Finding::error("engine-plan-differs", name, message)
-        .fix("plan again, look at the new plan, and apply that")
-        .evidence(json!({ "differences": differences }));
-    Err(Refusal(finding).into())
 }

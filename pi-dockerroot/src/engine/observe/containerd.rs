@@ -52,7 +52,7 @@ pub(super) fn containerd(
         );
         let fix = "ctr (of containerd or `k3s ctr`) has to be installed, and the engine ready";
         return Ok(Err(Finding::error(
-            "engine-unreachable",
+            "dockerroot-unreachable",
             request.engine.as_str(),
             message,
         )

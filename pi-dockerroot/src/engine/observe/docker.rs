@@ -61,7 +61,7 @@ pub(super) fn docker(
             let id = found.process.id;
             let message = format!("it runs (process {id}) and does not answer: {error:#}");
             let fix = "look at its log; an engine that still starts or hangs is not moved";
-            let finding = Finding::error("engine-unreachable", "docker", message).fix(fix);
+            let finding = Finding::error("dockerroot-unreachable", "docker", message).fix(fix);
             return Ok(Err(finding));
         }
     };
@@ -121,7 +121,7 @@ fn docker_root(
 }
 
 fn ambiguous(message: String) -> Finding {
-    Finding::error("engine-root-ambiguous", "docker", message)
+    Finding::error("dockerroot-root-ambiguous", "docker", message)
 }
 
 /// RancherOS' setting: the root, and which key names it.
@@ -171,9 +171,12 @@ fn flag_file(root: &Root, value: &str) -> Result<Result<String, Finding>> {
         )
     };
     let fix = "name the root once, in /etc/default/docker or with `systemctl edit docker`; or leave the flag and mount the new root on the old one's path with --switch bind";
-    Ok(Err(
-        Finding::error("engine-flag-place", "docker", message).fix(fix)
-    ))
+    Ok(Err(Finding::error(
+        "dockerroot-flag-place",
+        "docker",
+        message,
+    )
+    .fix(fix)))
 }
 
 /// Asks a daemon what it is.
