@@ -194,12 +194,16 @@ disk_planned() {
   same "the new root" '' "$(differ "$kept/docker" /tmp/described)"
 }
 
-# radio_planned: the network, the command line, and K3s's files as the same document makes them elsewhere.
-radio_planned() {
-  local file
+# wifi_planned: the network, joined.
+wifi_planned() {
   grep -q 'ssid=77706132' /etc/wpa_supplicant/wpa_supplicant.conf || fail "the network is not configured"
   same "the key's permissions" 600 "$(stat -c %a /etc/wpa_supplicant/wpa_supplicant.conf)"
   is_in wpa2 || fail "the radio is not in its network"
+}
+
+# k3s_planned: the command line, and K3s's files as the same document makes them elsewhere.
+k3s_planned() {
+  local file
   same "the command line" "$(sed 's/ cgroup_disable=memory//; s/$/ cgroup_memory=1 cgroup_enable=memory/' "$kept/cmdline.txt")" "$(cat /boot/cmdline.txt)"
   same "the former command line" '' "$(differ "$kept/cmdline.txt" /boot/cmdline.txt.before-k3s-join)"
   rm -rf /tmp/nodes
@@ -210,6 +214,11 @@ radio_planned() {
     same "$file" '' "$(differ "/tmp/nodes/$file" "/$file")"
     same "the permissions of $file" "$(stat -c %a "/tmp/nodes/$file")" "$(stat -c %a "/$file")"
   done
+}
+
+radio_planned() {
+  wifi_planned
+  k3s_planned
 }
 
 planned() {
@@ -241,11 +250,19 @@ disk_again() {
   ask dockerroot-again ./pi-dockerroot --tree --from "$root" --to "$mount" --apply --only
 }
 
-radio_again() {
+wifi_again() {
   ask wifi-check ./pi-wifi --check --only
   ask wifi-again ./pi-wifi --apply --only
+}
+
+k3s_again() {
   ask k3s-check ./k3s-join --check --only
   ask k3s-again ./k3s-join --apply --only
+}
+
+radio_again() {
+  wifi_again
+  k3s_again
 }
 
 again() {
