@@ -48,6 +48,9 @@ document() {
 JSON
 }
 
+# seconds: since the machine started.
+seconds() { cut -d' ' -f1 /proc/uptime; }
+
 # noise BYTES: what no two files share.
 noise() { head -c "$1" /dev/urandom; }
 
