@@ -137,6 +137,8 @@ prepare() {
   )
   files 500000 5000 /root/keep/
   files 60000 3000 /boot/overlays/
+  # As many names as a firmware has: the folder takes several sectors, and they reach the card one by one.
+  files 24000 400 /boot/board-
   noise 2000000 >/boot/kernel8.img
   docker_root
   described "$root" >"$kept/docker"

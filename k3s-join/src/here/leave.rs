@@ -1,12 +1,13 @@
 //! `--leave`: what `--apply` did is taken back. The node's password stays, so that it may come back under its name.
 
 use super::Here;
+use super::act::kept;
 use super::flags::Discard;
 use super::report::{Act, Report};
 use super::wish::Planned;
 use crate::answer::Answer;
 use crate::apply::acting::Acting;
-use crate::apply::steps::{self, BACKUP, KernelLine, Leaving};
+use crate::apply::steps::{self, KernelLine, Leaving};
 use crate::apply::{carry_out, pending};
 use crate::kernel_line::taken_back;
 use crate::observe::observe;
@@ -149,10 +150,7 @@ fn kernel_line(root: &Root, planned: &Planned) -> anyhow::Result<Option<KernelLi
         return Ok(None);
     };
     let reading = || format!("reading {path}");
-    let Some(before) = root
-        .read_if_there(Path::new(&format!("{path}{BACKUP}")), LIMIT)
-        .with_context(reading)?
-    else {
+    let Some(before) = kept(root, &path).with_context(reading)? else {
         return Ok(None);
     };
     let now = root.read(Path::new(&path), LIMIT).with_context(reading)?;
