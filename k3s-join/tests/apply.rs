@@ -463,3 +463,20 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
     }
     assert!(cut >= 5, "only {cut} of 40 kills came into the middle");
 }
+
+#[test]
+fn a_copy_that_a_power_cut_left_empty_is_made_again() {
+    let world = World::new(&format!("{LINE}\n"));
+    let copy = "card/boot/firmware/cmdline.txt.before-k3s-join";
+    world.put(copy, "", 0o644);
+    assert_eq!(
+        world
+            .run(&["--only", "--leave", "--apply", "cluster.json"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(world.line(), format!("{LINE}\n"), "nothing to take back");
+    assert_eq!(world.apply().code, Some(0));
+    assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
+    assert_eq!(world.read(copy), format!("{LINE}\n"));
+}

@@ -171,7 +171,11 @@ fn try_all(recorded: &Recorded, cuts: &[Cut<'_>]) -> (BTreeMap<String, usize>, V
             let mut seen = seen.lock().unwrap();
             match outcome {
                 Ok(table) => *seen.0.entry(table).or_default() += 1,
-                Err(error) => seen.1.push(format!("{}: {error:#}", cut.name)),
+                Err(error) => {
+                    // At once: a long run may not come to its end.
+                    eprintln!("power: {}: {error:#}", cut.name);
+                    seen.1.push(format!("{}: {error:#}", cut.name));
+                }
             }
         }
     };
