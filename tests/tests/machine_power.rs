@@ -173,7 +173,7 @@ fn try_all(recorded: &Recorded, cuts: &[Cut<'_>]) -> (BTreeMap<String, usize>, V
                 Ok(table) => *seen.0.entry(table).or_default() += 1,
                 Err(error) => {
                     // At once: a long run may not come to its end.
-                    eprintln!("power: {}: {error:#}", cut.name);
+                    let _ = writeln!(std::io::stderr(), "power: {}: {error:#}", cut.name);
                     seen.1.push(format!("{}: {error:#}", cut.name));
                 }
             }
