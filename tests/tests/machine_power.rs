@@ -9,7 +9,7 @@
 #[path = "../story/mod.rs"]
 mod story;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cluster_tests::machine::{
     self, Boot, Card, CrashStates, Disk, Extent, Kind, PROGRAMS, State, WriteLog,
 };
@@ -150,6 +150,19 @@ impl Recorded {
         Ok(table?.trim().to_owned())
     }
 
+    /// The card before and the log, beside what else is kept of the boot that wrote it.
+    fn kept(&self) -> Result<PathBuf> {
+        let folder = tools::top().join("target/machine/power-record-pc");
+        let copy = Program::new("cp").args([
+            Path::new("--sparse=always"),
+            &self.before(),
+            &self.folder.path().join("log"),
+            &folder,
+        ]);
+        ensure!(copy.run()?.code == Some(0), "keeping the record");
+        Ok(folder)
+    }
+
     /// The same in the machine, with its own device names, FAT and radios.
     fn boots(&self, cut: &Cut<'_>, number: usize) -> Result<()> {
         let card = self.card.copy()?;
@@ -194,7 +207,8 @@ fn is_root() -> bool {
     status.lines().any(|line| line.starts_with("Uid:\t0\t0"))
 }
 
-/// `POWER_SEED` chooses the states: which part of the cache arrived, which prefixes the normal run takes, and what is booted.
+/// `POWER_SEED` chooses the states: which part of the cache arrived, which prefixes the normal run takes, and what is booted. The writes are
+/// recorded anew each time and differ a little, so a failed run leaves its own.
 #[test]
 #[ignore = "machine: run by scripts/test"]
 fn after_a_power_cut_at_any_write_the_story_ends_as_planned() -> Result<()> {
@@ -258,13 +272,15 @@ fn after_a_power_cut_at_any_write_the_story_ends_as_planned() -> Result<()> {
     )?;
     let (seen, failed) = try_all(&recorded, &cuts);
     writeln!(said, "power: POWER_SEED={seed}: tables {seen:?}")?;
-    ensure!(
-        failed.is_empty(),
-        "{} of {}:\n{}",
-        failed.len(),
-        cuts.len(),
-        failed.join("\n")
-    );
+    if !failed.is_empty() {
+        let (count, kept) = (failed.len(), recorded.kept()?);
+        bail!(
+            "{count} of {}, of the record in {}:\n{}",
+            cuts.len(),
+            kept.display(),
+            failed.join("\n")
+        );
+    }
     ensure!(seen.len() == 2, "old and new tables: {seen:?}");
     for number in 0..if long { 12 } else { 2 } {
         let cut = &cuts[random.usize(0..cuts.len())];
