@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 mod write;
 
 pub use write::Attributes;
+pub(crate) use write::{held, settle};
 
 /// How often a path is resolved again that a rename elsewhere came between.
 const MOST_TRIES: u32 = 1000;

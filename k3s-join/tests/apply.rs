@@ -498,3 +498,20 @@ fn a_run_on_one_node_leaves_what_came_of_the_others() {
     let nodes = planned["nodes"].as_object().unwrap();
     assert!(nodes.values().all(|node| node.get("run").is_none()));
 }
+
+#[test]
+fn a_copy_that_a_power_cut_left_empty_is_made_again() {
+    let world = World::new(&format!("{LINE}\n"));
+    let copy = "card/boot/firmware/cmdline.txt.before-k3s-join";
+    world.put(copy, "", 0o644);
+    assert_eq!(
+        world
+            .run(&["--only", "--leave", "--apply", "cluster.json"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(world.line(), format!("{LINE}\n"), "nothing to take back");
+    assert_eq!(world.apply().code, Some(0));
+    assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
+    assert_eq!(world.read(copy), format!("{LINE}\n"));
+}

@@ -23,12 +23,14 @@ mod answer;
 mod boot;
 mod card;
 mod crash;
+mod files;
 mod write_log;
 
 pub use answer::{Answer, Check, Outcome};
 pub use boot::{Boot, Disk};
 pub use card::{Card, CardMaker, Extent, GPT, MBR, Root};
 pub use crash::{CrashStates, State};
+pub use files::Sums;
 pub use write_log::{Entry, WriteLog};
 
 use crate::tools;

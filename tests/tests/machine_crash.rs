@@ -123,7 +123,7 @@ fn every_prefix_recovers(kind: Kind) -> Result<()> {
         prefixes.len()
     );
     recorded.all_recover(&prefixes)?;
-    let told = states.cached(made, 1, 1);
+    let told = states.cached(made.., 1, 1);
     ensure!(told.is_err(), "an SD card is never flushed");
     Ok(())
 }
@@ -156,10 +156,10 @@ fn a_lost_write_cache_recovers() -> Result<()> {
     let states = recorded.states();
     let made = recorded.log.mark("made")?;
     recorded.all_recover(&states.prefixes(made))?;
-    let lost = states.cached(made, 100, 7)?;
+    let lost = states.cached(made.., 100, 7)?;
     assert_eq!(
         lost,
-        states.cached(made, 100, 7)?,
+        states.cached(made.., 100, 7)?,
         "the same seed, the same states"
     );
     recorded.all_recover(&lost)

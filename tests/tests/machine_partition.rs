@@ -287,7 +287,7 @@ fn in_every_crash_state_the_table_is_old_or_new_and_a_rerun_ends_as_planned() ->
     let mut all = states.prefixes(begin);
     let step = if long() { 1 } else { all.len().div_ceil(40) };
     all = all.into_iter().step_by(step).collect();
-    all.extend(states.cached(begin, if long() { 300 } else { 40 }, 5)?);
+    all.extend(states.cached(begin.., if long() { 300 } else { 40 }, 5)?);
     let (old, new) = (entries(&before)?, entries(&card.path())?);
     ensure!(old != new, "the record holds no change of the table");
     let image = folder.path().join("state");

@@ -4,6 +4,8 @@
 
 # name: number, passphrase, and what hostapd is told
 points=${POINTS:-wpa2 wpa3 mixed hidden odd}
+# one for the machine itself, and one for each access point
+radios=${RADIOS:-6}
 
 number() {
   case $1 in wpa2) echo 1 ;; wpa3) echo 2 ;; mixed) echo 3 ;; hidden) echo 4 ;; odd) echo 5 ;; esac
@@ -41,7 +43,7 @@ stop_point() {
 # start_points: radio 0 stays here as wlan0, the others go to the access points' namespace.
 start_points() {
   local name n
-  modprobe mac80211_hwsim radios=6
+  modprobe mac80211_hwsim "radios=$radios"
   ip netns add ap
   for name in $points; do
     n=$(number "$name")

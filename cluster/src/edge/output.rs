@@ -1,6 +1,7 @@
 //! Where output goes: standard output, or a file that is there whole or not at all.
 
 use super::Usage;
+use crate::root;
 use anyhow::Context;
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -145,6 +146,9 @@ pub fn write_file(
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .with_context(writing)?;
+    let folder = File::open(folder).with_context(writing)?;
+    let name = path.file_name().unwrap_or_default();
+    let former = root::held(&folder, name).with_context(writing)?;
     let mut out = BufWriter::with_capacity(BUFFER, temporary);
     content(&mut out)
         .and_then(|()| out.flush())
@@ -154,11 +158,9 @@ pub fn write_file(
         .map_err(|error| error.into_error())
         .with_context(writing)?;
     temporary.as_file().sync_all().with_context(writing)?;
-    temporary
+    let file = temporary
         .persist(&path)
         .map_err(|error| error.error)
         .with_context(writing)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(writing)
+    root::settle(&folder, &file, former).with_context(writing)
 }

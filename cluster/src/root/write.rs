@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -42,7 +42,8 @@ impl Root {
     }
 
     /// Writes a file that is there whole or not at all: made beside its place, flushed to the disk, renamed, the folder
-    /// flushed. A symbolic link at its place is followed inside the root.
+    /// flushed. A symbolic link at its place is followed inside the root. On FAT, which has no journal, a former file is whole until
+    /// the new one is; a new name may for a moment be there without content.
     ///
     /// # Errors
     /// What the file system reports; `InvalidInput` where something other than a regular file is in the place.
@@ -62,6 +63,7 @@ impl Root {
         attributes: Attributes,
     ) -> io::Result<()> {
         let (folder, name) = self.final_place(path)?;
+        let former = held(&folder, &name)?;
         let new = unused_name(&name);
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -72,15 +74,19 @@ impl Root {
             flags,
             Mode::from_bits_truncate(0o600),
         )?;
-        let result = fill(file, content, attributes).and_then(|()| {
-            renameat(&folder, new.as_os_str(), &folder, name.as_os_str()).map_err(io::Error::from)
+        let result = fill(file, content, attributes).and_then(|file| {
+            renameat(&folder, new.as_os_str(), &folder, name.as_os_str())?;
+            Ok(file)
         });
-        if let Err(error) = result {
-            // The error that counts is the first one.
-            let _ = unlinkat(&folder, new.as_os_str(), UnlinkatFlags::NoRemoveDir);
-            return Err(error);
-        }
-        File::open(by_descriptor(&folder))?.sync_all()
+        let file = match result {
+            Ok(file) => file,
+            Err(error) => {
+                // The error that counts is the first one.
+                let _ = unlinkat(&folder, new.as_os_str(), UnlinkatFlags::NoRemoveDir);
+                return Err(error);
+            }
+        };
+        settle(&File::open(by_descriptor(&folder))?, &file, former)
     }
 
     /// Removes a file; one that is not there is no error. Whether it was there.
@@ -151,7 +157,35 @@ fn kind_of(folder: &OwnedFd, name: &OsStr) -> io::Result<Kind> {
     )
 }
 
-fn fill(file: OwnedFd, content: &mut dyn Read, attributes: Attributes) -> io::Result<()> {
+/// Flushes a file that was just renamed to its place.
+///
+/// On FAT a flush of the folder takes the file's temporary name away and leaves the former file at its place: where a file begins
+/// is written with the file itself. What the former one occupied is free when nobody has it open any more, so it is let go
+/// of last. Were it free earlier, its name would lead to nothing, and a check at the next start would empty it.
+///
+/// # Errors
+/// What the file system reports.
+pub(crate) fn settle(folder: &File, file: &File, former: Option<OwnedFd>) -> io::Result<()> {
+    folder.sync_all()?;
+    file.sync_all()?;
+    drop(former);
+    Ok(())
+}
+
+/// What stands at a name, for [`settle`]; nothing is read through it.
+///
+/// # Errors
+/// As `open(2)`.
+pub(crate) fn held(folder: impl AsFd, name: &OsStr) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match nix::fcntl::openat(folder, name, flags, Mode::empty()) {
+        Ok(former) => Ok(Some(former)),
+        Err(nix::Error::ENOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn fill(file: OwnedFd, content: &mut dyn Read, attributes: Attributes) -> io::Result<File> {
     let mut file = File::from(file);
     io::copy(content, &mut file)?;
     if let Some((user, group)) = attributes.owner {
@@ -159,7 +193,8 @@ fn fill(file: OwnedFd, content: &mut dyn Read, attributes: Attributes) -> io::Re
     }
     // After the owner: a change of owner takes suid bits away.
     fchmod(&file, Mode::from_bits_truncate(attributes.mode))?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// A name beside `name` that nothing else has: the process's id and a count. `O_EXCL` refuses a leftover of the same name.

@@ -10,12 +10,20 @@ use crate::platform::DATA_DIR;
 use anyhow::Context;
 use cluster::finding::Finding;
 use cluster::inventory::Role;
+use cluster::root::Root;
 use cluster::run::Refusal;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A command line is far shorter.
 const LIMIT: u64 = 64 << 10;
+
+/// The command line's file as it was before this program came. On FAT a power cut may leave the name of the copy without its content,
+/// and a command line is never empty: then there is none yet.
+pub(super) fn kept(root: &Root, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+    let kept = root.read_if_there(Path::new(&format!("{path}{BACKUP}")), LIMIT)?;
+    Ok(kept.filter(|content| !content.is_empty()))
+}
 
 impl Job<'_> {
     /// What shall be so.
@@ -55,10 +63,7 @@ impl Job<'_> {
             .root
             .read(Path::new(path), LIMIT)
             .with_context(reading)?;
-        let kept = self
-            .root
-            .read_if_there(Path::new(&format!("{path}{BACKUP}")), LIMIT)
-            .with_context(reading)?;
+        let kept = kept(self.root, path).with_context(reading)?;
         if kept.is_none() && !wants_words(state, &self.planned.wish) {
             return Ok(None);
         }

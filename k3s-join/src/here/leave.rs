@@ -2,11 +2,12 @@
 
 use super::Here;
 use super::flags::Discard;
+use super::intent::kept;
 use super::report::{Act, Report};
 use super::wish::Planned;
 use crate::answer::Answer;
 use crate::apply::acting::Acting;
-use crate::apply::steps::{self, BACKUP, KernelLine, Leaving};
+use crate::apply::steps::{self, KernelLine, Leaving};
 use crate::apply::{carry_out, pending};
 use crate::cli::Cli;
 use crate::kernel_line::taken_back;
@@ -151,10 +152,7 @@ fn kernel_line(root: &Root, planned: &Planned) -> anyhow::Result<Option<KernelLi
         return Ok(None);
     };
     let reading = || format!("reading {path}");
-    let Some(before) = root
-        .read_if_there(Path::new(&format!("{path}{BACKUP}")), LIMIT)
-        .with_context(reading)?
-    else {
+    let Some(before) = kept(root, &path).with_context(reading)? else {
         return Ok(None);
     };
     let now = root.read(Path::new(&path), LIMIT).with_context(reading)?;

@@ -42,6 +42,13 @@ pub struct Extent {
     pub length: u64,
 }
 
+impl Extent {
+    /// Whether this byte of the card is in it.
+    pub const fn holds(&self, offset: u64) -> bool {
+        offset >= self.start && offset - self.start < self.length
+    }
+}
+
 /// A card about to be made.
 #[derive(Debug, Clone)]
 pub struct CardMaker {

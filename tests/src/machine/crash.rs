@@ -4,7 +4,7 @@ use super::card::copy_sparse;
 use super::{Entry, Extent, WriteLog};
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Range, RangeBounds};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -54,29 +54,45 @@ impl<'log> CrashStates<'log> {
         }
     }
 
-    /// `count` states of a card with a write cache: all that was flushed, and any half of what was written
-    /// since. The same seed gives the same states.
+    /// `count` states of a card with a write cache, the power gone at one of these positions: all that was flushed, and any part of
+    /// what was written since, in some states nearly nothing of it and in others nearly all. The same seed gives the same states.
     ///
     /// # Errors
-    /// The log has no flush after `from` ([`super::Disk::Sd`] records none), and so does not tell.
-    pub fn cached(&self, from: usize, count: usize, seed: u64) -> Result<Vec<State>> {
+    /// The log has no flush there ([`super::Disk::Sd`] records none), and so does not tell.
+    pub fn cached(
+        &self,
+        positions: impl RangeBounds<usize>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<State>> {
         let entries = self.log.entries();
+        let all = 0..entries.len();
+        let none = "making crash states: no such positions in the log";
+        let from = all
+            .clone()
+            .find(|at| positions.contains(at))
+            .context(none)?;
+        let to = 1 + all
+            .into_iter()
+            .rfind(|at| positions.contains(at))
+            .context(none)?;
         // One at the very end is the emulator's own, when it closes the file.
         let tells = |window: &[Entry]| window[0] == Entry::Flush && window[1] != Entry::Flush;
         let told = entries
-            .get(from..)
+            .get(from..to)
             .is_some_and(|rest| rest.windows(2).any(tells));
         ensure!(told, "making crash states: the log has no flush");
         let mut random = fastrand::Rng::with_seed(seed);
         let state = |_| {
-            let position = random.usize(from + 1..=entries.len());
+            let position = random.usize(from + 1..=to);
             let flushed = entries[..position]
                 .iter()
                 .rposition(|entry| *entry == Entry::Flush)
                 .unwrap_or(0);
             let mut survived = self.touching(0..flushed);
             let loose = self.touching(flushed..position);
-            survived.extend(loose.into_iter().filter(|_| random.bool()));
+            let part = random.f64();
+            survived.extend(loose.into_iter().filter(|_| random.f64() < part));
             State { position, survived }
         };
         Ok((0..count).map(state).collect())

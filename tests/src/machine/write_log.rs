@@ -1,6 +1,7 @@
 //! The record of a card's writes, as QEMU's blklogwrites driver and Linux's dm-log-writes keep it
 //! (Documentation/admin-guide/device-mapper/log-writes.rst).
 
+use super::Extent;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 
@@ -108,6 +109,34 @@ impl WriteLog {
             }
         }
         self.entries = joined;
+        self
+    }
+
+    /// The same with each write inside this part of the card taken apart at every multiple of `size` bytes: what of a large request had
+    /// arrived when the power went is then told block by block.
+    #[must_use]
+    pub fn torn(mut self, extent: Extent, size: u64) -> Self {
+        let mut torn = Vec::with_capacity(self.entries.len());
+        for entry in self.entries {
+            match entry {
+                Entry::Write { offset, data } if extent.holds(offset) => {
+                    let mut rest = &data[..];
+                    let mut at = offset;
+                    while !rest.is_empty() {
+                        let room = usize::try_from(size - at % size).unwrap_or(usize::MAX);
+                        let (piece, more) = rest.split_at(room.min(rest.len()));
+                        torn.push(Entry::Write {
+                            offset: at,
+                            data: piece.to_vec(),
+                        });
+                        at += piece.len() as u64;
+                        rest = more;
+                    }
+                }
+                entry => torn.push(entry),
+            }
+        }
+        self.entries = torn;
         self
     }
 
@@ -220,6 +249,25 @@ mod tests {
             log.entries,
             [write(6, 2, 1), write(8, 2, 1), write(11, 1, 1)]
         );
+    }
+
+    #[test]
+    fn takes_writes_apart_at_blocks_inside_an_extent_only() {
+        let writes = [(6, 4, 0, 1), (0, 0, FLUSH, 0), (16, 9, 0, 2), (64, 9, 0, 3)];
+        let extent = Extent {
+            start: 0,
+            length: 32 * 512,
+        };
+        let log = WriteLog::parse(&log(&writes)).unwrap().torn(extent, 4096);
+        let expected = [
+            write(6, 2, 1),
+            write(8, 2, 1),
+            Entry::Flush,
+            write(16, 8, 2),
+            write(24, 1, 2),
+            write(64, 9, 3),
+        ];
+        assert_eq!(log.entries, expected);
     }
 
     #[test]
