@@ -264,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_killed_run_of_the_same_process_id_left_is_passed_over() {
+        let (folder, root) = card();
+        let etc = folder.path().join("card/etc");
+        // More than this process has written yet, in whatever order its tests run.
+        let left = (0..1000).map(|n| format!(".fstab.new-{}-{n}", std::process::id()));
+        for name in left {
+            std::fs::write(etc.join(name), "half").unwrap();
+        }
+        root.write(Path::new("/etc/fstab"), b"whole", PLAIN)
+            .unwrap();
+        assert_eq!(std::fs::read(etc.join("fstab")).unwrap(), b"whole");
+        assert_eq!(std::fs::read_dir(&etc).unwrap().count(), 1001);
+    }
+
+    #[test]
     fn a_written_file_has_its_mode_and_leaves_nothing_beside_it() {
         let (folder, root) = card();
         let secret = Attributes {

@@ -14,7 +14,7 @@ use cluster_tests::machine::{
     self, Boot, Card, CrashStates, Disk, Extent, Kind, PROGRAMS, State, WriteLog,
 };
 use cluster_tests::program::Program;
-use cluster_tests::{require, tools};
+use cluster_tests::{long, require, tools};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -226,7 +226,7 @@ fn after_a_power_cut_at_any_write_the_story_ends_as_planned() -> Result<()> {
         writeln!(said, "SKIPPED: power: root is needed for loop devices")?;
         return Ok(());
     }
-    let long = std::env::var_os("LONG").is_some();
+    let long = long();
     let seed = story::given("POWER_SEED")?.unwrap_or_else(|| fastrand::u64(0..1_000_000));
     let mut random = fastrand::Rng::with_seed(seed);
     let recorded = record()?;

@@ -64,16 +64,7 @@ impl Root {
     ) -> io::Result<()> {
         let (folder, name) = self.final_place(path)?;
         let former = held(&folder, &name)?;
-        let new = unused_name(&name);
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        // Closed to all others until it has its own permissions: what is written may be a secret.
-        let file = nix::fcntl::openat(
-            &folder,
-            new.as_os_str(),
-            flags,
-            Mode::from_bits_truncate(0o600),
-        )?;
+        let (new, file) = new_beside(&folder, &name)?;
         let result = fill(file, content, attributes).and_then(|file| {
             renameat(&folder, new.as_os_str(), &folder, name.as_os_str())?;
             Ok(file)
@@ -197,7 +188,23 @@ fn fill(file: OwnedFd, content: &mut dyn Read, attributes: Attributes) -> io::Re
     Ok(file)
 }
 
-/// A name beside `name` that nothing else has: the process's id and a count. `O_EXCL` refuses a leftover of the same name.
+/// A new file beside the one of this name. What a run that was killed left is passed over: after a start of the machine, process
+/// ids are given out again.
+fn new_beside(folder: &OwnedFd, name: &OsStr) -> io::Result<(OsString, OwnedFd)> {
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    // Closed to all others until it has its own permissions: what is written may be a secret.
+    let mode = Mode::from_bits_truncate(0o600);
+    loop {
+        let new = unused_name(name);
+        match nix::fcntl::openat(folder, new.as_os_str(), flags, mode) {
+            Err(nix::Error::EEXIST) => {}
+            file => return Ok((new, file?)),
+        }
+    }
+}
+
+/// The process's id and a count make it a name that no other running process takes.
 fn unused_name(name: &OsStr) -> OsString {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
