@@ -101,13 +101,17 @@ pub(super) fn place(
     let array_sectors = header.array_bytes().div_ceil(sector_bytes);
     let array_end = header.entries_lba.checked_add(array_sectors);
     let usable = header.first_usable <= header.last_usable.saturating_add(1);
-    let outside = |from: u64, to: u64| to <= header.first_usable || from > header.last_usable;
+    // UEFI 2.10, 5.3.2: the primary's entries end before the first usable sector, the backup's stand between the last one and
+    // their header. Elsewhere one copy, or a partition, might lie where the other copy is written.
+    let array = array_end.is_some_and(|end| match own_lba {
+        1 => header.entries_lba >= 2 && end <= header.first_usable,
+        _ => header.entries_lba > header.last_usable && end <= own_lba,
+    });
     let right = header.own_lba == own_lba
+        && header.other_lba != own_lba
         && header.last_usable < sectors
         && usable
-        && header.entries_lba >= 2
-        && array_end.is_some_and(|end| end <= sectors && outside(header.entries_lba, end))
-        && outside(own_lba, own_lba + 1);
+        && array;
     if right {
         return Ok(());
     }
