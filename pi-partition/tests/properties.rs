@@ -463,6 +463,13 @@ fn claims_of_a_gpt_are_not_believed() {
         (72, u64::MAX.to_le_bytes().to_vec(), "places that cannot be"),
         (32, (1u64 << 40).to_le_bytes().to_vec(), "larger disk"),
         (48, u64::MAX.to_le_bytes().to_vec(), "places that cannot be"),
+        // One array for both copies, and one header: whoever writes one has written both.
+        (
+            72,
+            (made.sectors - 33).to_le_bytes().to_vec(),
+            "places that cannot be",
+        ),
+        (32, 1u64.to_le_bytes().to_vec(), "places that cannot be"),
     ] {
         let mut writes = made.writes();
         let mut header = writes[0].1.clone();

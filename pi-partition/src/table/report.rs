@@ -63,18 +63,12 @@ impl Reported {
                 "counts in another unit than sectors of 512 or 4096 bytes",
             ));
         }
-        let sectors = size_bytes
-            .map(|size| size / sector_bytes)
-            // 33 more sectors of 512 bytes: the backup's 128 entries and its header.
-            .or_else(|| Some(self.lastlba? + 1 + (16384 / sector_bytes) + 1))
-            .ok_or_else(|| Damage {
-                id: "partition-size-unknown",
-                message: "the size of the disk is not known: an MBR does not tell it".to_owned(),
-                fix: format!(
-                    "find it out: lsblk --bytes --nodeps -no SIZE {}",
-                    self.device
-                ),
-            })?;
+        let sectors = match (size_bytes, self.lastlba) {
+            (Some(size), _) => size / sector_bytes,
+            (None, Some(last)) => disk_sectors(last, sector_bytes)
+                .ok_or_else(|| bad("names a last sector that no disk has"))?,
+            (None, None) => return Err(self.size_unknown()),
+        };
         let mut partitions = Vec::new();
         for partition in &self.partitions {
             partitions.push(self.entry(partition, scheme).ok_or_else(|| {
@@ -92,6 +86,17 @@ impl Reported {
             partitions,
             raw: Raw::None,
         })
+    }
+
+    fn size_unknown(&self) -> Damage {
+        Damage {
+            id: "partition-size-unknown",
+            message: "the size of the disk is not known: an MBR does not tell it".to_owned(),
+            fix: format!(
+                "find it out: lsblk --bytes --nodeps -no SIZE {}",
+                self.device
+            ),
+        }
     }
 
     fn entry(&self, partition: &ReportedPartition, scheme: Scheme) -> Option<Entry> {
@@ -113,5 +118,31 @@ impl Reported {
             name: partition.name.clone(),
             role,
         })
+    }
+}
+
+/// How many sectors a disk has whose last usable one is `last`; `None` where its bytes cannot be counted.
+fn disk_sectors(last: u64, sector_bytes: u64) -> Option<u64> {
+    // 33 more sectors of 512 bytes: the backup's 128 entries and its header.
+    let sectors = last.checked_add(1 + 16384 / sector_bytes + 1)?;
+    sectors.checked_mul(sector_bytes).map(|_| sectors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_last_sector_beyond_all_disks_is_refused() {
+        let table = |last: u64| {
+            let text = format!(
+                r#"{{"label":"gpt","id":"A","device":"/dev/sda","unit":"sectors","sectorsize":512,"lastlba":{last}}}"#
+            );
+            serde_json::from_str::<Reported>(&text).unwrap().table(None)
+        };
+        assert_eq!(table(2014).unwrap().sectors, 2048);
+        for last in [u64::MAX, u64::MAX / 512] {
+            assert_eq!(table(last).unwrap_err().id, "partition-table-damaged");
+        }
     }
 }
