@@ -97,11 +97,14 @@ impl<'a> Parsed<'a> {
         self.verified(parent).unwrap_or(false)
     }
 
+    /// Whether it says that it comes from `parent`, and `parent` may sign.
+    fn names(&self, parent: &Self) -> bool {
+        let above = &parent.certificate.tbs_certificate;
+        parent.is_ca && self.certificate.tbs_certificate.issuer == above.subject
+    }
+
     fn verified(&self, parent: &Self) -> Option<bool> {
         let above = &parent.certificate.tbs_certificate;
-        if self.certificate.tbs_certificate.issuer != above.subject || !parent.is_ca {
-            return Some(false);
-        }
         let message = first_inside(self.der).ok()?;
         let signature = self.certificate.signature.as_bytes()?;
         let algorithm = self.certificate.signature_algorithm.to_der().ok()?;
@@ -134,36 +137,94 @@ fn root_of<'a, 'b>(all: &'b [Parsed<'a>], now: Duration) -> Option<&'b Parsed<'a
     if let Some(itself) = roots.iter().find(|root| root.der == first.der) {
         return itself.valid_at(now).then_some(*itself);
     }
-    climb(first, &roots, &between, now)
+    let mut way = Way {
+        roots,
+        between,
+        now,
+        checks: 0,
+    };
+    way.climb(first)
 }
 
-fn climb<'a, 'b>(
-    from: &Parsed<'_>,
-    roots: &[&'b Parsed<'a>],
-    between: &[&'b Parsed<'a>],
+/// The most signatures that are checked for one chain, as Go's verifier has it (maxChainSignatureChecks): certificates can be
+/// made that sign each other in every order, and the server is not trusted yet.
+const MOST_CHECKS: usize = 100;
+
+/// The search for a root.
+struct Way<'a, 'b> {
+    roots: Vec<&'b Parsed<'a>>,
+    /// What was not come by yet: a certificate that led to no root once leads to none again.
+    between: Vec<&'b Parsed<'a>>,
     now: Duration,
-) -> Option<&'b Parsed<'a>> {
-    if !from.valid_at(now) {
-        return None;
+    /// How many signatures were checked.
+    checks: usize,
+}
+
+impl<'a, 'b> Way<'a, 'b> {
+    fn climb(&mut self, from: &Parsed<'_>) -> Option<&'b Parsed<'a>> {
+        if !from.valid_at(self.now) {
+            return None;
+        }
+        for index in 0..self.roots.len() {
+            let root = self.roots[index];
+            if root.valid_at(self.now) && self.signed(from, root) {
+                return Some(root);
+            }
+        }
+        for next in self.between.clone() {
+            let open = self.between.iter().position(|one| std::ptr::eq(*one, next));
+            let Some(at) = open.filter(|_| self.signed(from, next)) else {
+                continue;
+            };
+            self.between.remove(at);
+            if let Some(root) = self.climb(next) {
+                return Some(root);
+            }
+        }
+        None
     }
-    if let Some(root) = roots
-        .iter()
-        .find(|root| root.valid_at(now) && from.signed_by(root))
-    {
-        return Some(*root);
+
+    fn signed(&mut self, from: &Parsed<'_>, parent: &Parsed<'_>) -> bool {
+        if !from.names(parent) || self.checks == MOST_CHECKS {
+            return false;
+        }
+        self.checks += 1;
+        from.signed_by(parent)
     }
-    between
-        .iter()
-        .enumerate()
-        .filter(|(_, next)| from.signed_by(next))
-        .find_map(|(index, next)| {
-            // No certificate stands in a chain twice.
-            let rest: Vec<_> = between
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| *i != index)
-                .map(|(_, c)| *c)
-                .collect();
-            climb(next, roots, &rest, now)
-        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    /// Two names whose certificates sign each other, `each` of both, and no root above them.
+    fn knot(each: u64) -> String {
+        let side = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.use_authority_key_identifier_extension = true;
+            (params, KeyPair::generate().unwrap())
+        };
+        let (a, b) = (side("a"), side("b"));
+        let mut pem = String::new();
+        for serial in 1..=each {
+            for ((params, key), (above, above_key)) in [(&a, &b), (&b, &a)] {
+                let mut params = params.clone();
+                params.serial_number = Some(serial.into());
+                let issuer = Issuer::from_params(above, above_key);
+                pem += &params.signed_by(key, &issuer).unwrap().pem();
+            }
+        }
+        pem
+    }
+
+    #[test]
+    fn certificates_that_sign_each_other_in_every_order_are_soon_given_up() {
+        let pem = knot(40);
+        let bundle = Bundle::read_at(pem.as_bytes(), Duration::from_secs(1_700_000_000)).unwrap();
+        assert_eq!(bundle.certificates.len(), 80);
+        assert_eq!(bundle.hash, sha256(pem.as_bytes()));
+    }
 }
