@@ -183,7 +183,7 @@ pub(super) fn resources(root: &Root, mounts: &[Mount], data: Option<&str>) -> Re
         .skip(1)
         .filter_map(|line| line.split_whitespace().next());
     Resources {
-        memory_bytes: kilobytes.map(|kilobytes| kilobytes * 1024),
+        memory_bytes: kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024)),
         processors: live
             .then(|| std::thread::available_parallelism().ok())
             .flatten()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::RangeInclusive;
 
 /// The largest head of an answer.
 const HEAD: usize = 64 << 10;
@@ -208,12 +209,15 @@ pub fn date_seconds(text: &str) -> Option<i64> {
     let &[day, month, year, time, "GMT"] = words.as_slice() else {
         return None;
     };
-    let (day, year): (i64, i64) = (day.parse().ok()?, year.parse().ok()?);
+    let (day, year) = (number(day, 1..=31)?, number(year, 1..=9999)?);
     let month = i64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()? + 1;
-    let time: Option<Vec<i64>> = time.split(':').map(|part| part.parse().ok()).collect();
-    let &[hour, minute, second] = time?.as_slice() else {
+    let parts: Vec<&str> = time.split(':').collect();
+    let &[hour, minute, second] = parts.as_slice() else {
         return None;
     };
+    let (hour, minute) = (number(hour, 0..=23)?, number(minute, 0..=59)?);
+    // A leap second is one more.
+    let second = number(second, 0..=60)?;
     // Days from the civil date, after Howard Hinnant's `days_from_civil`.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -221,6 +225,11 @@ pub fn date_seconds(text: &str) -> Option<i64> {
     let year_of_era = year.rem_euclid(400);
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     Some((era * 146_097 + day_of_era - 719_468) * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// A number within what a date can have: it comes from whoever answers.
+fn number(text: &str, range: RangeInclusive<i64>) -> Option<i64> {
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 #[cfg(test)]
@@ -278,7 +287,15 @@ mod tests {
             Some(1_709_164_800)
         );
         assert_eq!(date_seconds("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(date_seconds("yesterday"), None);
+        for bad in [
+            "yesterday",
+            "Sun, 06 Nov 9223372036854775807 08:49:37 GMT",
+            "Sun, 06 Nov 1994 9223372036854775807:49:37 GMT",
+            "Sun, 9223372036854775807 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:-1:37 GMT",
+        ] {
+            assert_eq!(date_seconds(bad), None, "{bad}");
+        }
         assert_eq!(crate::check::date(784_111_777), "1994-11-06 08:49:37 UTC");
         assert_eq!(crate::check::date(1_709_164_800), "2024-02-29 00:00:00 UTC");
         assert_eq!(crate::check::date(0), "1970-01-01 00:00:00 UTC");
