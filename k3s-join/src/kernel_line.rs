@@ -56,6 +56,8 @@ pub enum Unfit {
     OpenQuote,
     /// Words behind the first line, which have never been in effect, and which this tool knows nothing of.
     ForeignWords(Vec<String>),
+    /// A word to be edited has double quotes in it; without them the kernel would split other words elsewhere.
+    QuotedWord,
     /// The new line would have this many bytes.
     TooLong(usize),
 }
@@ -70,6 +72,10 @@ impl fmt::Display for Unfit {
                 f,
                 "words stand behind its first line that were never in effect: {}",
                 words.join(" ")
+            ),
+            Self::QuotedWord => write!(
+                f,
+                "a word about control groups has double quotes in it, and without it other words would be split elsewhere"
             ),
             Self::TooLong(length) => write!(
                 f,
@@ -184,6 +190,13 @@ fn is_ours(word: &[u8]) -> bool {
     })
 }
 
+/// The words that stay as they are; `None` where the last quote is not closed.
+fn others(line: &[u8]) -> Option<Vec<&[u8]>> {
+    let (spaced, closed) = spaced(line);
+    let words = spaced.into_iter().map(|(_, word)| word);
+    closed.then(|| words.filter(|word| !is_ours(word)).collect())
+}
+
 /// The file with [`MEMORY_WORDS`] in effect; the same bytes where it is so already. All other words of the first line
 /// stay as they are, in their order and with their spacing.
 ///
@@ -217,6 +230,9 @@ pub fn with_memory(content: &[u8]) -> Result<Vec<u8>, Unfit> {
         return Ok(content.to_vec());
     }
     let mut new = new.unwrap_or_else(|| line.to_vec());
+    if others(line) != others(&new) {
+        return Err(Unfit::QuotedWord);
+    }
     if new.len() > LONGEST {
         return Err(Unfit::TooLong(new.len()));
     }

@@ -100,6 +100,7 @@ fn what_could_keep_a_card_from_starting_is_left_alone() {
         ("\nroot=/dev/mmcblk0p2", Unfit::Empty),
         ("a\0b", Unfit::NotText),
         ("a=\"b c", Unfit::OpenQuote),
+        ("a cgroup_disable=memory,\"b c\" d", Unfit::QuotedWord),
         (
             "a\ncgroup_enable=memory init=/bin/sh",
             Unfit::ForeignWords(vec!["init=/bin/sh".to_owned()]),
