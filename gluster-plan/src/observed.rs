@@ -1,8 +1,9 @@
 //! What is there already: `gluster volume info --xml` and `gluster pool list --xml`, and what nodes tell of themselves.
 
 use crate::site::Site;
-use crate::volume::{Brick, Quorum, ServerQuorum, Volume};
+use crate::volume::{Brick, MOST_COPIES, Quorum, ServerQuorum, Volume};
 use cluster::invalid::Invalid;
+use cluster::name::VolumeName;
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
 
@@ -106,7 +107,8 @@ fn text_of<'a>(node: Node<'a, 'a>, name: &'static str) -> &'a str {
 }
 
 fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
-    let name = text_of(xml, "name").to_owned();
+    let name: VolumeName = text_of(xml, "name").parse()?;
+    let name = name.as_str().to_owned();
     let number = |field: &'static str| -> Result<usize, String> {
         let text = text_of(xml, field);
         text.parse()
@@ -120,7 +122,7 @@ fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
             let place = text_of(brick, "name");
             let (host, path) = place
                 .split_once(':')
-                .filter(|(host, path)| !host.is_empty() && path.starts_with('/'))
+                .filter(|(host, path)| is_host(host) && is_folder(path))
                 .ok_or_else(|| format!("volume {name:?}: expected a brick such as \"pi1:/srv/gluster/sda/gv0\", found {place:?}"))?;
             Ok((host.to_owned(), path.to_owned(), text_of(brick, "isArbiter") == "1"))
         })
@@ -144,6 +146,12 @@ fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
             .collect(),
         name,
     };
+    if found.replica > MOST_COPIES {
+        return Err(format!(
+            "volume {:?}: expected at most {MOST_COPIES} copies, found {}",
+            found.name, found.replica
+        ));
+    }
     if found.bricks.is_empty() || !found.bricks.len().is_multiple_of(found.replica) {
         return Err(format!(
             "volume {:?}: expected a multiple of {} bricks, found {}",
@@ -153,6 +161,16 @@ fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
         ));
     }
     Ok(found)
+}
+
+/// A host's name or address. It ends up in commands.
+fn is_host(text: &str) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(good)
+}
+
+fn is_folder(text: &str) -> bool {
+    text.starts_with('/') && !text.contains(char::is_control)
 }
 
 impl Found {
@@ -193,6 +211,51 @@ impl Found {
             mount: format!("/mnt/{}", self.name),
             provisioner: None,
             adopted: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, bricks: &[String]) -> Result<(), Invalid> {
+        let count = bricks.len();
+        let bricks: String = bricks
+            .iter()
+            .map(|brick| format!("<brick><name>{brick}</name></brick>"))
+            .collect();
+        let text = format!(
+            "<cliOutput><opRet>0</opRet><volInfo><volumes><volume><name>{name}</name>\
+             <replicaCount>{count}</replicaCount><arbiterCount>0</arbiterCount><disperseCount>0</disperseCount>\
+             <bricks>{bricks}</bricks></volume></volumes></volInfo></cliOutput>"
+        );
+        Observed::default().read("info.xml", &text)
+    }
+
+    #[test]
+    fn more_copies_than_can_be_tried_are_refused() {
+        let copies = |count: usize| {
+            let bricks = (0..count).map(|number| format!("pi{number}:/srv/b"));
+            read("gv0", &bricks.collect::<Vec<_>>())
+        };
+        assert_eq!(copies(16), Ok(()));
+        for count in [17, 32, 33, 64] {
+            assert!(copies(count).unwrap_err().problem.contains("at most 16"));
+        }
+    }
+
+    #[test]
+    fn names_that_gluster_never_gives_are_refused() {
+        assert_eq!(read("gv0", &["nas.lan:/srv/a b".to_owned()]), Ok(()));
+        for (name, brick) in [
+            ("gv 0", "pi1:/srv/b"),
+            ("-x", "pi1:/srv/b"),
+            ("gv0", "-x:/srv/b"),
+            ("gv0", "pi1 :/srv/b"),
+            ("gv0", "pi1:/srv/&#10;b"),
+        ] {
+            assert!(read(name, &[brick.to_owned()]).is_err(), "{name} {brick}");
         }
     }
 }

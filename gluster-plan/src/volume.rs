@@ -5,6 +5,9 @@ use crate::size::Xfs;
 use cluster::inventory::{Provisioner, QuorumType, Volume as Given};
 use std::fmt;
 
+/// The most copies that a set may have: every combination of a set's bricks is tried.
+pub const MOST_COPIES: usize = 16;
+
 /// A brick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brick {

@@ -1,6 +1,6 @@
 //! What a volume's own fields show.
 
-use crate::volume::{Quorum, Volume};
+use crate::volume::{MOST_COPIES, Quorum, Volume};
 use cluster::finding::Finding;
 use cluster::inventory::Volume as Given;
 
@@ -64,10 +64,10 @@ fn copies(given: &Given) -> Vec<Fault> {
             "say replica 3 with arbiter, or leave the arbiter out",
         ));
     }
-    if replica == 0 || replica > 16 {
+    if replica == 0 || usize::from(replica) > MOST_COPIES {
         faults.push((
             "gluster-replica",
-            format!("expected 1 to 16 copies, found {replica}"),
+            format!("expected 1 to {MOST_COPIES} copies, found {replica}"),
             "say 3",
         ));
     }
