@@ -94,6 +94,33 @@ fn a_cloud_config_is_for_the_systems_that_have_one() {
 }
 
 #[test]
+fn a_path_that_a_cloud_config_cannot_hold_is_refused() {
+    let with = |mount: &str| {
+        let mut document = two_nodes();
+        document["pi_partition"] = json!({"ok": true, "nodes": {
+            "a1": {"ok": true, "partitions": [{"label": "docker", "mount": mount}]},
+        }});
+        for node in document["nodes"].as_array_mut().unwrap() {
+            node["os"] = "rancheros".into();
+        }
+        run(
+            &["-f", "cloud-config", "--node", "a1"],
+            &document.to_string(),
+        )
+    };
+    assert_eq!(with("/mnt/one").code, Some(0));
+    let outcome = with("/mnt/é");
+    assert_eq!((outcome.code, outcome.stdout.len()), (Some(3), 0));
+    assert!(
+        outcome.stderr.contains("not plain ASCII"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = with("\u{1b}[2J");
+    assert_eq!(outcome.code, Some(65), "{}", outcome.stderr);
+}
+
+#[test]
 fn what_contradicts_itself_is_usage() {
     let document = two_nodes().to_string();
     for (arguments, words) in [

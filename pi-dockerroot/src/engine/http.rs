@@ -66,7 +66,10 @@ impl Api {
 }
 
 /// The body of a good answer.
-fn body(answer: &[u8]) -> Result<&[u8]> {
+///
+/// # Errors
+/// It has no end of its head, or says no; what it says is in the error.
+pub fn body(answer: &[u8]) -> Result<&[u8]> {
     let end = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")

@@ -7,7 +7,7 @@ mod check;
 pub mod flags;
 mod forward;
 mod guard;
-mod http;
+pub mod http;
 mod inventory;
 pub mod job;
 pub mod json_edit;

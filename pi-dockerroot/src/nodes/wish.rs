@@ -5,12 +5,14 @@ use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
 use crate::engine::request::Request;
 use crate::engine::target;
+use crate::render::cloud_config;
 use anyhow::Context;
 use cluster::edge::Usage;
 use cluster::edge::nodes::Earlier;
 use cluster::finding::{self, Finding};
 use cluster::invalid::Invalid;
 use cluster::inventory::{Node, Os};
+use cluster::name::MountPoint;
 use cluster::root::Root;
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,7 +41,7 @@ pub(super) struct PartitionedNode {
 #[derive(Deserialize)]
 struct PartitionedPart {
     label: Option<String>,
-    mount: Option<String>,
+    mount: Option<MountPoint>,
 }
 
 /// What is wished of one node.
@@ -58,7 +60,7 @@ impl Wish<'_> {
                 .partitions
                 .iter()
                 .find(|part| part.label.as_deref() == Some(LABEL))?;
-            part.mount.clone()
+            part.mount.as_ref().map(ToString::to_string)
         });
         planned.or_else(|| {
             let label = |label: Option<&str>| label == Some(LABEL);
@@ -191,7 +193,10 @@ impl Wish<'_> {
         let finding = Finding::error("dockerroot-unseen", self.name, message).fix(fix);
         // A card that is made anew holds nothing that could be lost.
         let mut findings = if self.arguments.is_for_new_cards() {
-            Vec::new()
+            let fault = cloud_config::fault(&answer);
+            let finding = |why| Finding::error("dockerroot-cloud-config", self.name, why);
+            let fix = "another mount point for it, of ASCII letters and digits";
+            fault.map(|why| finding(why).fix(fix)).into_iter().collect()
         } else {
             vec![finding]
         };

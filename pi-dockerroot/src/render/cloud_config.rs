@@ -1,6 +1,7 @@
 //! What RancherOS and BurmillaOS need on a card that is made anew: the engine's root, before anything is in it.
 
 use crate::answer::{About, Answer};
+use crate::engine::answer::Node;
 use crate::engine::kind::Engine;
 use cluster::cloud_config::CloudConfig;
 use cluster::edge::Artefact;
@@ -19,13 +20,7 @@ pub fn cloud_configs(answer: &Answer) -> anyhow::Result<Vec<Artefact>> {
         let About::Engine(node) = about.as_ref() else {
             continue;
         };
-        let (Some(to), Some(os)) = (
-            &node.to,
-            node.os.filter(|_| node.request.engine == Engine::Docker),
-        ) else {
-            continue;
-        };
-        if let Some(text) = one(os, to)? {
+        if let Some(text) = of_node(node).map_err(anyhow::Error::msg)? {
             let path = PathBuf::from(name).join("pi-dockerroot.yaml");
             files.push(Artefact {
                 path,
@@ -37,13 +32,24 @@ pub fn cloud_configs(answer: &Answer) -> anyhow::Result<Vec<Artefact>> {
     Ok(files)
 }
 
-fn one(os: Os, to: &str) -> anyhow::Result<Option<String>> {
+/// Why a node that has such a system gets no such file.
+pub fn fault(node: &Node) -> Option<String> {
+    of_node(node).err()
+}
+
+fn of_node(node: &Node) -> Result<Option<String>, String> {
+    let os = node.os.filter(|_| node.request.engine == Engine::Docker);
+    match (&node.to, os) {
+        (Some(to), Some(os)) => one(os, to),
+        _ => Ok(None),
+    }
+}
+
+fn one(os: Os, to: &str) -> Result<Option<String>, String> {
     let Some(mut config) = CloudConfig::new(os) else {
         return Ok(None);
     };
-    config
-        .set(&["docker", "graph"], to.into())
-        .map_err(anyhow::Error::msg)?;
+    config.set(&["docker", "graph"], to.into())?;
     Ok(Some(config.text()))
 }
 

@@ -1,6 +1,6 @@
 //! The forms of the output.
 
-mod cloud_config;
+pub mod cloud_config;
 mod text;
 
 pub use cloud_config::cloud_configs;
