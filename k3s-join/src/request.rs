@@ -8,6 +8,7 @@ use cluster::document::Document;
 use cluster::finding::{Finding, used_and_no};
 use cluster::invalid::Invalid;
 use cluster::inventory::{Inventory, K3s, Node};
+use cluster::name::MountPoint;
 use cluster::pool::Pool;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ pub struct PlannedVolume {
     /// Its name.
     pub name: String,
     /// Where the nodes mount it.
-    pub mount: Option<String>,
+    pub mount: Option<MountPoint>,
 }
 
 impl Request {

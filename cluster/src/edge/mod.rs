@@ -18,7 +18,7 @@ pub use output::{Artefact, write_file};
 use crate::document::Document;
 use crate::finding::{self, Finding, Severity};
 use crate::inventory::{Inventory, Section};
-use crate::name::wrap;
+use crate::name::{escape_controls, wrap};
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches};
 use failure::Failure;
@@ -264,12 +264,27 @@ fn deliver<T: Tool>(
             document.write(out, &key::<T>(), verdict, layout)
         }),
         Form::Text => {
-            let text = tool.text(verdict)?;
+            let text = shown(&tool.text(verdict)?);
             output::write(target, false, |out| out.write_all(text.as_bytes()))
         }
         Form::Artefact if !verdict.ok => Ok(()),
         Form::Artefact => output::write_artefacts(target, &tool.artefacts(verdict)?),
     }
+}
+
+/// Text for people as it is printed. Names of a card, of a router or of somebody else's answer get into it, and none of
+/// them may move a terminal's cursor.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = match line.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (line, ""),
+        };
+        shown.push_str(&escape_controls(line));
+        shown.push_str(end);
+    }
+    shown
 }
 
 /// The findings of a verdict as lines for people, the worst first: `error    sw1: message` and the remedy below.
@@ -288,4 +303,15 @@ pub fn findings_text(findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn no_text_moves_the_cursor() {
+        assert_eq!(shown("a\n b\u{1b}[2J\r\n\nc"), "a\n b\\u{1b}[2J\\r\n\nc");
+        assert_eq!(shown("one\n"), "one\n");
+    }
 }

@@ -109,7 +109,7 @@ impl Report {
 
 /// The report for people; the findings follow it.
 pub fn text(node: &str, report: &Report) -> String {
-    let mut out = format!("Node {node}\n");
+    let mut out = format!("Node {}\n", escape_controls(node));
     if let Some(seen) = &report.observed {
         observed(&mut out, seen);
     }

@@ -197,7 +197,7 @@ fn storage(request: &Request) -> Option<Storage> {
     let planned = request.gluster.iter().flat_map(|plan| &plan.volumes);
     let planned = planned
         .filter(|planned| planned.name == name)
-        .find_map(|planned| planned.mount.clone());
+        .find_map(|planned| planned.mount.as_ref().map(ToString::to_string));
     let own = volume.mount.as_ref().map(ToString::to_string);
     Some(Storage {
         volume: name.to_owned(),
