@@ -157,7 +157,8 @@ impl Drop for Control {
     }
 }
 
-fn fields(text: &str) -> Vec<(String, String)> {
+/// The lines `name=value` of an answer.
+pub fn fields(text: &str) -> Vec<(String, String)> {
     text.lines()
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -165,7 +166,7 @@ fn fields(text: &str) -> Vec<(String, String)> {
 }
 
 /// `network id / ssid / bssid / flags`, then a line for each, separated by tabs.
-fn networks(text: &str) -> Vec<(u32, bool)> {
+pub fn networks(text: &str) -> Vec<(u32, bool)> {
     text.lines()
         .skip(1)
         .filter_map(|line| {

@@ -86,7 +86,7 @@ pub fn meaning(text: &str) -> Option<&'static str> {
 }
 
 /// A record of `/dev/kmsg`: `priority,sequence,microseconds,flags;text` (Documentation/ABI/testing/dev-kmsg).
-fn line(record: &str) -> Option<Line> {
+pub fn line(record: &str) -> Option<Line> {
     let (head, text) = record.split_once(';')?;
     let microseconds: u64 = head.split(',').nth(2)?.parse().ok()?;
     let text = text.lines().next()?.to_owned();

@@ -43,7 +43,7 @@ pub fn connection(root: &Root) -> Option<Connection> {
 }
 
 /// `client port server port` (sshd(8)).
-fn parse(text: &str) -> Option<Connection> {
+pub fn parse(text: &str) -> Option<Connection> {
     let words: Vec<&str> = text.split(' ').collect();
     let [client, client_port, server, server_port] = words[..] else {
         return None;
@@ -58,11 +58,11 @@ fn parse(text: &str) -> Option<Connection> {
 
 /// How a connection is, as the kernel's table has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
+pub struct State {
     /// Bytes that the other end did not acknowledge yet.
-    unacknowledged: u32,
+    pub unacknowledged: u32,
     /// How often the same was sent again.
-    again: u32,
+    pub again: u32,
 }
 
 /// Whether what is sent over the connection is acknowledged within `patience`. Something has to have been sent: a line on standard
@@ -85,7 +85,7 @@ pub fn is_alive(root: &Root, connection: &Connection, patience: Duration) -> boo
 }
 
 /// A connection's row in `/proc/net/tcp` (proc_net_tcp.rst). 01 is the state ESTABLISHED.
-fn find(table: &str, connection: &Connection) -> Option<State> {
+pub fn find(table: &str, connection: &Connection) -> Option<State> {
     let end = |text: &str| {
         let (address, port) = text.split_once(':')?;
         Some((address_of(address)?, u16::from_str_radix(port, 16).ok()?))

@@ -41,7 +41,8 @@ pub fn at<'a>(mounts: &'a [Mount], target: &Path) -> Option<&'a Mount> {
     mounts.iter().rev().find(|mount| mount.target == target)
 }
 
-fn parse(content: &[u8]) -> Vec<Mount> {
+/// The mounts in such a list, in its order. A line that is none is passed over.
+pub fn parse(content: &[u8]) -> Vec<Mount> {
     content
         .split(|byte| *byte == b'\n')
         .filter_map(line)

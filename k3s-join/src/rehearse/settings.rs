@@ -47,8 +47,8 @@ const DEFAULTS: [(&str, &str); 14] = [
     ("secrets-encryption-provider", "aescbc"),
 ];
 
-/// What does not go together.
-pub(super) fn compare(url: &str, config: &Value, target: &Target) -> Vec<Finding> {
+/// What of the server's configuration and this node does not go together.
+pub fn compare(url: &str, config: &Value, target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
     if target.role == Some(Role::Server) {
         findings.extend(

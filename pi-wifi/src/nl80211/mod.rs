@@ -279,7 +279,7 @@ impl Radio {
 }
 
 /// The first element of this number: a number, a length, and as many bytes.
-fn element(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
+pub fn element(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
     loop {
         let [number, length, rest @ ..] = elements else {
             return None;
@@ -292,7 +292,8 @@ fn element(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
     }
 }
 
-fn multicast(attributes: Attributes<'_>) -> BTreeMap<String, u32> {
+/// The numbers of a family's groups of events, by name.
+pub fn multicast(attributes: Attributes<'_>) -> BTreeMap<String, u32> {
     let groups = attributes.nested(GROUPS).into_iter().flatten();
     groups
         .filter_map(|(_, group)| {
@@ -302,7 +303,8 @@ fn multicast(attributes: Attributes<'_>) -> BTreeMap<String, u32> {
         .collect()
 }
 
-fn interface(attributes: Attributes<'_>) -> Option<Interface> {
+/// An interface, as the kernel lists it; `None` without number, name or radio.
+pub fn interface(attributes: Attributes<'_>) -> Option<Interface> {
     Some(Interface {
         index: attributes.number(attribute::INTERFACE)?,
         name: attributes.text(attribute::NAME)?,
