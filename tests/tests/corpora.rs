@@ -11,8 +11,8 @@
 use cluster_tests::tools;
 use std::path::Path;
 
+#[allow(dead_code, reason = "what changes inputs is for libFuzzer alone")]
 #[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code, reason = "some of it is for the fuzz targets alone")]
 mod targets;
 
 /// Every input of a target's corpus.

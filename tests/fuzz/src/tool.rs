@@ -148,9 +148,7 @@ fn passed_through<T: Tool>(input: &[u8], output: &[u8]) {
         assert_eq!(members(input), members(output));
     }
     let document = Document::parse(output.to_vec()).expect("the output is a document");
-    // Other nodes' answers are passed on as they were, also with numbers that no program can hold.
+    // What another run left in it of other nodes is kept as it is, numbers beyond all doubles too.
     let answer: Option<BTreeMap<String, Box<RawValue>>> = document.answer(&own).expect("an answer");
-    let ok =
-        |answer: &BTreeMap<String, Box<RawValue>>| ["true", "false"].contains(&answer["ok"].get());
-    assert!(answer.as_ref().is_some_and(ok));
+    assert!(answer.is_some_and(|answer| matches!(answer["ok"].get(), "true" | "false")));
 }
