@@ -506,41 +506,40 @@ fn pages_have_the_same_sections_in_the_same_order() {
     });
 }
 
-/// The text literals of a folder's sources that look like names, without those of tests.
-fn names_in(folder: &Path, found: &mut BTreeSet<String>) {
+/// The text of each of a folder's sources, without that of tests.
+fn each_source(folder: &Path, take: &mut dyn FnMut(&str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            names_in(&path, found);
+            each_source(&path, take);
         } else if path.extension().is_some_and(|end| end == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]").next().unwrap();
-            let is_name = |part: &&str| {
-                let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-                part.contains('-') && part.bytes().all(letter)
-            };
-            found.extend(text.split('"').filter(is_name).map(str::to_owned));
+            take(text.split("#[cfg(test)]").next().unwrap());
         }
     }
 }
 
+/// The text literals of a folder's sources that look like names.
+fn names_in(folder: &Path, found: &mut BTreeSet<String>) {
+    let is_name = |part: &&str| {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        part.contains('-') && part.bytes().all(letter)
+    };
+    each_source(folder, &mut |text| {
+        found.extend(text.split('"').filter(is_name).map(str::to_owned));
+    });
+}
+
 /// The identifiers that are given where a finding is made.
 fn made_in(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            made_in(&path, found);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]").next().unwrap();
-            for word in ["error", "warning", "info"] {
-                let call = format!("Finding::{word}(");
-                let made = text.split(&call).skip(1);
-                let id = made.filter_map(|rest| rest.trim_start().strip_prefix('"'));
-                found.extend(id.map(|rest| rest.split('"').next().unwrap().to_owned()));
-            }
+    each_source(folder, &mut |text| {
+        for word in ["error", "warning", "info"] {
+            let call = format!("Finding::{word}(");
+            let made = text.split(&call).skip(1);
+            let id = made.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            found.extend(id.map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
-    }
+    });
 }
 
 /// What the findings of each tool begin with.
