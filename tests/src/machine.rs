@@ -116,17 +116,18 @@ pub const PROGRAMS: &[&str] = &[
     "readelf",
     "setpriv",
     "sfdisk",
+    "strip",
     "xz",
 ];
 
-/// A tool's program for this kind of machine: the host's own build for the PC, `target/pi` for the Pi,
-/// which `scripts/build-pi` brings up to date once in each test process.
+/// A tool's program for this kind of machine: the host's own build for the PC ([`tools::stripped`]: all that is given to a machine is in its
+/// memory), `target/pi` for the Pi, which `scripts/build-pi` brings up to date once in each test process.
 ///
 /// # Errors
 /// It was not built, or does not build.
 pub fn program(kind: Kind, tool: &str) -> Result<PathBuf> {
     let path = match kind {
-        Kind::Pc => tools::folder()?.join(tool),
+        Kind::Pc => return tools::stripped(tool),
         Kind::Pi => built_for_pi()?.join(tool),
     };
     if !path.is_file() {

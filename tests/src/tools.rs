@@ -38,6 +38,32 @@ pub fn folder() -> Result<PathBuf> {
         .context("finding the build folder")
 }
 
+/// A tool's program without what only a debugger reads: a fifth of the size, for where it is carried. It lies in `stripped` beside the whole
+/// one, and is made anew where it is older.
+///
+/// # Errors
+/// It was not built, or `strip` fails.
+pub fn stripped(name: &str) -> Result<PathBuf> {
+    let whole = folder()?.join(name);
+    let stripped = folder()?.join("stripped");
+    let to = stripped.join(name);
+    let built = |path: &Path| path.metadata().and_then(|of| of.modified());
+    let when = built(&whole).with_context(|| format!("{} is not built", whole.display()))?;
+    if built(&to).is_ok_and(|then| then >= when) {
+        return Ok(to);
+    }
+    std::fs::create_dir_all(&stripped).context("making a folder for stripped programs")?;
+    // Others may want it at this moment: it takes the name when it is whole.
+    let new = tempfile::Builder::new().tempfile_in(&stripped)?;
+    let strip = Program::new("strip").args([Path::new("-o"), new.path(), &whole]);
+    let outcome = strip.run()?;
+    if outcome.code != Some(0) {
+        bail!("stripping {name}: {}", outcome.stderr);
+    }
+    new.persist(&to).context("keeping a stripped program")?;
+    Ok(to)
+}
+
 /// A tool's program.
 ///
 /// # Errors

@@ -105,7 +105,13 @@ impl Answer {
     /// It did not come to its turn; the error says where the log is.
     pub fn check(&self, name: &str) -> Result<Check> {
         let folder = Path::new("checks").join(name);
-        let status = self.file(folder.join("status"))?;
+        let Ok(status) = self.file(folder.join("status")) else {
+            let (outcome, log) = (self.outcome, self.folder.display());
+            bail!(
+                "check {name} of a machine has no answer: {outcome:?} (log: {log}):\n{}",
+                self.text()
+            );
+        };
         let status = String::from_utf8_lossy(&status);
         Ok(Check {
             name: format!("{name} (log: {})", self.folder.display()),
