@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+mod left;
 mod write;
 
 pub use write::Attributes;

@@ -1,6 +1,6 @@
 //! Changing what is below a root: folders, files that are there whole or not at all.
 
-use super::{Root, by_descriptor, name_of, relative};
+use super::{Root, by_descriptor, left, name_of, relative};
 use nix::fcntl::{AtFlags, OFlag, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
@@ -42,8 +42,8 @@ impl Root {
     }
 
     /// Writes a file that is there whole or not at all: made beside its place, flushed to the disk, renamed, the folder
-    /// flushed. A symbolic link at its place is followed inside the root. On FAT, which has no journal, a former file is whole until
-    /// the new one is; a new name may for a moment be there without content.
+    /// flushed. What writes of it left that were killed goes. A symbolic link at its place is followed inside the root. On FAT, which
+    /// has no journal, a former file is whole until the new one is; a new name may for a moment be there without content.
     ///
     /// # Errors
     /// What the file system reports; `InvalidInput` where something other than a regular file is in the place.
@@ -77,7 +77,10 @@ impl Root {
                 return Err(error);
             }
         };
-        settle(&File::open(by_descriptor(&folder))?, &file, former)
+        settle(&File::open(by_descriptor(&folder))?, &file, former)?;
+        // The file is in its place: what could not be tidied up is no error of this write.
+        let _ = left::clear(&folder, &name);
+        Ok(())
     }
 
     /// Removes a file; one that is not there is no error. Whether it was there.
@@ -195,21 +198,12 @@ fn new_beside(folder: &OwnedFd, name: &OsStr) -> io::Result<(OsString, OwnedFd)>
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // Closed to all others until it has its own permissions: what is written may be a secret.
     let mode = Mode::from_bits_truncate(0o600);
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let new = unused_name(name);
+        let new = left::unused_name(name, COUNT.fetch_add(1, Ordering::Relaxed));
         match nix::fcntl::openat(folder, new.as_os_str(), flags, mode) {
             Err(nix::Error::EEXIST) => {}
             file => return Ok((new, file?)),
         }
     }
-}
-
-/// The process's id and a count make it a name that no other running process takes.
-fn unused_name(name: &OsStr) -> OsString {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mut new = OsString::from(".");
-    new.push(name);
-    new.push(format!(".new-{}-{count}", std::process::id()));
-    new
 }

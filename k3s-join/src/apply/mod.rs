@@ -13,10 +13,9 @@ pub mod steps;
 use acting::Acting;
 use anyhow::Context;
 use cluster::plan::Plan;
-use cluster::root::Root;
+use cluster::root::{Root, by_descriptor};
 use cluster::run::{self, Applied, Executor, Journal, Presence};
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 /// Where the journal of a node's run is: on the node's own disk, also when that is a card in another computer.
@@ -51,9 +50,8 @@ impl JournalPlace {
         let Ok(folder) = root.file(folder) else {
             return Ok(None);
         };
-        let by_descriptor = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string());
         Ok(Some(Self {
-            path: by_descriptor.join(name),
+            path: Path::new(&by_descriptor(&folder)).join(name),
             _folder: Some(folder),
         }))
     }

@@ -1,10 +1,9 @@
 //! How long a flushed write takes where K3s's data will lie.
 
 use anyhow::Context;
-use cluster::root::Root;
+use cluster::root::{Root, by_descriptor};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ pub fn latencies(root: &Root, folder: &str) -> anyhow::Result<Vec<u64>> {
         .write(true)
         .custom_flags(nix::libc::O_TMPFILE)
         .mode(0o600)
-        .open(format!("/proc/self/fd/{}", opened.as_raw_fd()))
+        .open(by_descriptor(&opened))
         .with_context(measuring)?;
     let begun = Instant::now();
     let mut times = Vec::new();
