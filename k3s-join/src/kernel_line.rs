@@ -56,7 +56,7 @@ pub enum Unfit {
     OpenQuote,
     /// Words behind the first line, which have never been in effect, and which this tool knows nothing of.
     ForeignWords(Vec<String>),
-    /// A word to be edited has double quotes in it; without them the kernel would split other words elsewhere.
+    /// A word of which a part is to go has double quotes in it: what is left could be split elsewhere by the kernel.
     QuotedWord,
     /// The new line would have this many bytes.
     TooLong(usize),
@@ -75,7 +75,7 @@ impl fmt::Display for Unfit {
             ),
             Self::QuotedWord => write!(
                 f,
-                "a word about control groups has double quotes in it, and without it other words would be split elsewhere"
+                "a word about control groups has double quotes in it, and without a part of it words would be split elsewhere"
             ),
             Self::TooLong(length) => write!(
                 f,
@@ -190,13 +190,6 @@ fn is_ours(word: &[u8]) -> bool {
     })
 }
 
-/// The words that stay as they are; `None` where the last quote is not closed.
-fn others(line: &[u8]) -> Option<Vec<&[u8]>> {
-    let (spaced, closed) = spaced(line);
-    let words = spaced.into_iter().map(|(_, word)| word);
-    closed.then(|| words.filter(|word| !is_ours(word)).collect())
-}
-
 /// The file with [`MEMORY_WORDS`] in effect; the same bytes where it is so already. All other words of the first line
 /// stay as they are, in their order and with their spacing.
 ///
@@ -225,14 +218,16 @@ pub fn with_memory(content: &[u8]) -> Result<Vec<u8>, Unfit> {
             .map(|word| String::from_utf8_lossy(word).into_owned());
         return Err(Unfit::ForeignWords(shown.collect()));
     }
+    let all: Vec<&[u8]> = spaced.iter().map(|(_, word)| *word).collect();
+    let quoted = |word: &[u8]| is_against(word) && word.contains(&b'"');
+    if kernels_own(&all).any(|word| quoted(word) && without_memory(word).is_some()) {
+        return Err(Unfit::QuotedWord);
+    }
     let new = edited(&spaced);
     if lost.is_empty() && new.is_none() {
         return Ok(content.to_vec());
     }
     let mut new = new.unwrap_or_else(|| line.to_vec());
-    if others(line) != others(&new) {
-        return Err(Unfit::QuotedWord);
-    }
     if new.len() > LONGEST {
         return Err(Unfit::TooLong(new.len()));
     }
@@ -250,8 +245,7 @@ fn edited(spaced: &[Spaced<'_>]) -> Option<Vec<u8>> {
         .into_iter()
         .filter(|wanted| !own.iter().any(|(_, word)| says(word, wanted)))
         .collect();
-    let against = |word: &[u8]| said(word, Dialect::RaspberryPi) == Some(Memory::Off);
-    if missing.is_empty() && !own.iter().any(|(_, word)| against(word)) {
+    if missing.is_empty() && !own.iter().any(|(_, word)| is_against(word)) {
         return None;
     }
     let mut line: Vec<u8> = Vec::new();
@@ -262,7 +256,7 @@ fn edited(spaced: &[Spaced<'_>]) -> Option<Vec<u8>> {
         line.extend(word);
     };
     for (gap, word) in own {
-        match against(word) {
+        match is_against(word) {
             true => without_memory(word).iter().for_each(|word| put(gap, word)),
             false => put(gap, word),
         }
@@ -272,6 +266,11 @@ fn edited(spaced: &[Spaced<'_>]) -> Option<Vec<u8>> {
         put(gap, word);
     }
     Some(line)
+}
+
+/// Whether a word switches the memory controller off.
+fn is_against(word: &[u8]) -> bool {
+    said(word, Dialect::RaspberryPi) == Some(Memory::Off)
 }
 
 /// Whether a word says what a wanted one says: `cgroup_enable=cpuset,memory` says `cgroup_enable=memory`.

@@ -101,6 +101,11 @@ fn what_could_keep_a_card_from_starting_is_left_alone() {
         ("a\0b", Unfit::NotText),
         ("a=\"b c", Unfit::OpenQuote),
         ("a cgroup_disable=memory,\"b c\" d", Unfit::QuotedWord),
+        ("a cgroup_disable=x\"y,memory\" b", Unfit::QuotedWord),
+        (
+            "cgroup_disable=\"a cgroup_enable=b,memory\"",
+            Unfit::QuotedWord,
+        ),
         (
             "a\ncgroup_enable=memory init=/bin/sh",
             Unfit::ForeignWords(vec!["init=/bin/sh".to_owned()]),
