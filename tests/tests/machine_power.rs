@@ -14,7 +14,7 @@ use cluster_tests::machine::{
     self, Boot, Card, CrashStates, Disk, Entry, Extent, Kind, PROGRAMS, State, WriteLog,
 };
 use cluster_tests::program::Program;
-use cluster_tests::{long, require, tools};
+use cluster_tests::{long, require, require_root, tools};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -207,30 +207,16 @@ fn table_written(log: &WriteLog, prefixes: &[State]) -> Result<usize> {
     Ok(found.context("looking for the table's write")?.position)
 }
 
-fn is_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    status.lines().any(|line| line.starts_with("Uid:\t0\t0"))
-}
-
 /// `POWER_SEED` chooses the states: which part of the cache arrived, which prefixes the normal run takes beside the two around the table's
 /// write, and what is booted. The writes are recorded anew each time and differ a little, so a failed run leaves its own.
 #[test]
 #[ignore = "machine: run by scripts/test"]
 fn after_a_power_cut_at_any_write_the_story_ends_as_planned() -> Result<()> {
     let more = ["fsck.vfat", "losetup", "partx", "unshare"];
-    if !require(&[PROGRAMS, &more].concat())? {
+    if !require(&[PROGRAMS, &more].concat())? || !require_root()? {
         return Ok(());
     }
     let mut said = std::io::stderr();
-    if !is_root() {
-        // Not a missing part that could be installed, so it is said the same way.
-        ensure!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "root is needed"
-        );
-        writeln!(said, "SKIPPED: power: root is needed for loop devices")?;
-        return Ok(());
-    }
     let long = long();
     let seed = story::given("POWER_SEED")?.unwrap_or_else(|| fastrand::u64(0..1_000_000));
     let mut random = fastrand::Rng::with_seed(seed);
