@@ -36,6 +36,22 @@ const WRITE_FILE: [&str; 6] = [
     "permissions",
 ];
 
+/// A system's own key, which also names its folder; `None` for a system that reads no such file.
+fn root_key(os: Os) -> Option<&'static str> {
+    match os {
+        Os::RancherOs => Some("rancher"),
+        Os::BurmillaOs => Some("burmilla"),
+        Os::RaspiOs | Os::Ubuntu | Os::Debian => None,
+    }
+}
+
+/// Where a tool's fragment stands on a node (burmillaos.org and rancher/docs, "Configuration Load Order": the files of this
+/// folder are read in the order of their names); `None` for a system that reads none.
+pub fn path(os: Os, tool: &str) -> Option<String> {
+    let key = root_key(os)?;
+    Some(format!("/var/lib/{key}/conf/cloud-config.d/{tool}.yml"))
+}
+
 /// A cloud-config under construction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudConfig {
@@ -46,13 +62,8 @@ pub struct CloudConfig {
 impl CloudConfig {
     /// An empty one for this system; `None` for a system that has none.
     pub fn new(os: Os) -> Option<Self> {
-        let root = match os {
-            Os::RancherOs => "rancher",
-            Os::BurmillaOs => "burmilla",
-            Os::RaspiOs | Os::Ubuntu | Os::Debian => return None,
-        };
         Some(Self {
-            root,
+            root: root_key(os)?,
             top: BTreeMap::new(),
         })
     }
@@ -321,6 +332,16 @@ mod tests {
         ] {
             assert!(config.merge(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_fragment_has_a_place_on_systems_that_read_it() {
+        let of = |os| path(os, "pi-wifi");
+        let rancher = "/var/lib/rancher/conf/cloud-config.d/pi-wifi.yml";
+        assert_eq!(of(Os::RancherOs).as_deref(), Some(rancher));
+        let burmilla = "/var/lib/burmilla/conf/cloud-config.d/pi-wifi.yml";
+        assert_eq!(of(Os::BurmillaOs).as_deref(), Some(burmilla));
+        assert_eq!(of(Os::Debian), None);
     }
 
     #[test]

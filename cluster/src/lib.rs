@@ -1,7 +1,7 @@
 //! The cluster document and what every tool shares. Nothing of one tool's job is in here.
 //!
 //! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`], [`plan`],
-//! [`cloud_config`], [`picture`], [`pool`], [`yaml`]) reads and writes nothing but its arguments. The acting half
+//! [`cloud_config`], [`fstab`], [`unit`], [`picture`], [`pool`], [`yaml`]) reads and writes nothing but its arguments. The acting half
 //! ([`edge`], [`root`], [`command`], [`secret`], [`run`]) touches the system and may use the pure half, never the other way
 //! round.
 
@@ -9,6 +9,7 @@ mod checked;
 pub mod cloud_config;
 pub mod document;
 pub mod finding;
+pub mod fstab;
 pub mod invalid;
 pub mod inventory;
 pub mod name;
@@ -16,6 +17,7 @@ pub mod picture;
 pub mod plan;
 pub mod pool;
 pub mod quantity;
+pub mod unit;
 pub mod yaml;
 
 pub mod command;

@@ -88,6 +88,24 @@ pub enum Os {
     Debian,
 }
 
+impl Os {
+    /// Whether it is RancherOS or its successor: configured by cloud-config, without systemd.
+    pub fn is_rancher(self) -> bool {
+        matches!(self, Self::RancherOs | Self::BurmillaOs)
+    }
+
+    /// The document's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RancherOs => "rancheros",
+            Self::BurmillaOs => "burmillaos",
+            Self::RaspiOs => "raspios",
+            Self::Ubuntu => "ubuntu",
+            Self::Debian => "debian",
+        }
+    }
+}
+
 /// A processor's instruction set, as `uname -m` calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -130,6 +148,16 @@ pub enum Role {
     Server,
     /// Runs work only.
     Agent,
+}
+
+impl Role {
+    /// The document's word, which is K3s's own too.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 /// A disk.
