@@ -4,6 +4,7 @@ use crate::catalogue::Confidence;
 use crate::demand::Basis;
 use crate::name::Name;
 use crate::scenario::{PerScenario, Scenario};
+use crate::supply::free_ports;
 use crate::watts::{Millivolts, Milliwatts};
 use cluster::inventory::{Allocation, ShedPolicy};
 use cluster::quantity::PoeClass;
@@ -56,8 +57,8 @@ impl SwitchAnswer {
 
     /// The PoE ports on which nothing stands.
     pub fn free_ports(&self) -> impl Iterator<Item = u16> {
-        let taken = |port: &u16| self.ports.iter().any(|other| other.port == *port);
-        (1..=self.poe_ports).filter(move |port| !taken(port))
+        let taken = |port| self.ports.iter().any(|other| other.port == port);
+        free_ports(self.poe_ports, taken)
     }
 }
 

@@ -175,7 +175,7 @@ fn place(request: &mut Request<'_>, movable: Vec<Movable>, spread: &Spread) -> V
             port,
         };
         // The spread leaves a port for each.
-        let port = request.switches[to].free_port().unwrap_or_default();
+        let port = request.switches[to].free_ports().next().unwrap_or_default();
         moves.push(Move {
             device: load.device.clone(),
             from: from.map(|(switch, port)| place(switch, port)),

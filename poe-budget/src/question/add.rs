@@ -76,10 +76,8 @@ fn best(request: &Request<'_>, device: &Add, headrooms: &[Milliwatts]) -> Option
             .is_none_or(|name| *supply.name == *name.as_str())
     });
     let free = |supply: &Supply<'_>| match device.port {
-        Some(port) => (port <= supply.poe_ports
-            && supply.loads.iter().all(|load| load.port != port))
-        .then_some(port),
-        None => supply.free_port(),
+        Some(port) => supply.free_ports().find(|free| *free == port),
+        None => supply.free_ports().next(),
     };
     let best = candidates
         .filter_map(|(place, supply)| Some((headrooms[place], place, free(supply)?)))
