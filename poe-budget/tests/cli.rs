@@ -103,6 +103,26 @@ fn without_an_allocation_the_answer_is_unknown() {
     assert!(text.starts_with("unknown: "), "{text}");
 }
 
+/// Two devices that never want their most at once: nobody goes dark where the answer is yes.
+#[test]
+fn who_is_dark_is_counted_in_the_worst_case() {
+    let draw =
+        |boot: u32, stress: u32| json!({"boot": boot, "idle": 1, "typical": 1, "stress": stress});
+    let mut document = example();
+    document["nodes"] = json!([]);
+    let switch = &mut document["switches"][0];
+    switch["budget_w"] = json!(32);
+    switch["ports"] = json!([
+        {"port": 1, "device": "a", "draw_w": draw(20, 10)},
+        {"port": 2, "device": "b", "draw_w": draw(10, 20)},
+    ]);
+    let (answer, code) = answer(&[], &document);
+    assert_eq!((code, &answer["headroom_w"]), (0, &json!(2)), "{answer}");
+    for shed in answer["switches"][0]["shed"].as_array().unwrap() {
+        assert_eq!(shed["dark"], json!([]), "{shed}");
+    }
+}
+
 #[test]
 fn a_mobile_router_finds_no_port_though_the_watts_would_do() {
     let (answer, code) = answer(&["--add", "mobile-router=4.6"], &example());
