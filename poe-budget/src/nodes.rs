@@ -8,6 +8,7 @@ use crate::notices::{Notices, info};
 use crate::request::remember;
 use crate::scenario::PerScenario;
 use cluster::finding::Finding;
+use cluster::invalid::Invalid;
 use cluster::inventory::{Inventory, QuorumType, Role, Storage};
 use std::collections::{HashMap, HashSet};
 
@@ -47,16 +48,19 @@ pub struct Nodes<'c> {
 
 impl<'c> Nodes<'c> {
     /// Takes the nodes out of the document's sections.
+    ///
+    /// # Errors
+    /// The first value that no node can have.
     pub fn new(
         inventory: &mut Inventory,
         catalogue: &'c Catalogue,
         models: &mut HashSet<Box<str>>,
-    ) -> Self {
+    ) -> Result<Self, Invalid> {
         let nodes = std::mem::take(&mut inventory.nodes);
         let mut list = Vec::with_capacity(nodes.len());
         let mut places = HashMap::with_capacity(nodes.len());
         for (place, mut node) in nodes.into_iter().enumerate() {
-            let facts = NodeFacts::new(&mut node, place, catalogue);
+            let facts = NodeFacts::new(&mut node, place, catalogue)?;
             let named = [&node.model, &node.hat]
                 .into_iter()
                 .chain(node.usb.iter().map(|u| &u.model));
@@ -66,7 +70,7 @@ impl<'c> Nodes<'c> {
             places.insert(facts.name.clone(), place);
             list.push(facts);
         }
-        Self { list, places }
+        Ok(Self { list, places })
     }
 
     /// A HAT that no switch feeds is a port that somebody forgot to write down.

@@ -46,7 +46,7 @@ impl<'c> Request<'c> {
         let mut notices = Notices::default();
         let mut models = HashSet::new();
         measured.apply(&mut inventory.switches, &mut notices)?;
-        let nodes = Nodes::new(&mut inventory, catalogue, &mut models);
+        let nodes = Nodes::new(&mut inventory, catalogue, &mut models)?;
         let list = std::mem::take(&mut inventory.switches);
         let names = list.iter().enumerate();
         let mut builder = Builder {

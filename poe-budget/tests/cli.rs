@@ -699,6 +699,11 @@ fn bad_documents_are_65_with_the_path() {
             "nodes[2].hat_efficiency: invalid value",
         ),
         (
+            "/nodes/2/hat_efficiency",
+            json!(1e-17),
+            "nodes[2].hat_efficiency: expected a ratio from 0.3 to 1, found 0.00000000000000001",
+        ),
+        (
             "/switches/0/voltage_v",
             json!(230),
             "switches[0].voltage_v: expected 10 to 60 volts, found 230",
