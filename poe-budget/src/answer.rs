@@ -202,7 +202,8 @@ pub enum ChangeKind {
 /// Where the devices go.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AssignmentAnswer {
-    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices.
+    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices, and where it depends on what
+    /// is not declared.
     pub exact: bool,
     /// What is left on the fullest switch in its worst case, in watts; `null` where no way was found.
     pub headroom_w: Option<Milliwatts>,

@@ -115,6 +115,17 @@ impl<'c> NodeFacts<'c> {
         Ok(())
     }
 
+    /// Whether it has a HAT and no supply of its own, as a draw of nothing says.
+    pub fn wants_power(&self) -> bool {
+        let given = self.measured.as_deref().or(self.draw.as_deref());
+        let nothing = |draw: &Draw| {
+            let all = [draw.boot, draw.idle, draw.typical, draw.stress];
+            all.iter()
+                .all(|watts| Milliwatts::nearest(watts.0) == Milliwatts::ZERO)
+        };
+        self.hat.is_some() && !given.is_some_and(nothing)
+    }
+
     /// What its HAT passes on.
     pub fn hat_limit(&self) -> Option<HatLimit> {
         let hat = self.hat?;

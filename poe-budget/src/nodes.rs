@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 pub struct Cluster {
     /// Number of nodes that the document makes K3s servers.
     pub servers: usize,
-    /// Number of nodes with a HAT.
+    /// Number of nodes with a HAT, without those that have a supply of their own.
     pub hats: usize,
     /// The Gluster volumes.
     pub volumes: Vec<Bricks>,
@@ -75,7 +75,7 @@ impl<'c> Nodes<'c> {
 
     /// A HAT that no switch feeds is a port that somebody forgot to write down.
     pub fn report_unconnected(&self, notices: &mut Notices) {
-        let lonely = |node: &&NodeFacts<'_>| node.hat.is_some() && !node.connected;
+        let lonely = |node: &&NodeFacts<'_>| node.wants_power() && !node.connected;
         for node in self.list.iter().filter(lonely) {
             notices.once("poe-hat-unconnected", "", &node.name, || {
                 Finding::warning(

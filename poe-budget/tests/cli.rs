@@ -412,6 +412,104 @@ fn devices_are_assigned_to_the_ports_of_all_switches() {
     );
 }
 
+/// What has a supply of its own needs no port: it neither makes ports scarce nor gets one.
+#[test]
+fn who_takes_no_power_is_not_assigned() {
+    let mut document = example();
+    let mut fifth = document["nodes"][3].clone();
+    fifth["name"] = json!("pi5");
+    fifth["draw_w"] = json!(0);
+    for field in ["address", "machine_id", "serial", "mac"] {
+        fifth.as_object_mut().unwrap().remove(field);
+    }
+    push(&mut document, "/nodes", fifth);
+    let (answer, code) = answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert_eq!(answer["question"]["assignment"]["moves"], json!([]));
+    assert!(!ids(&answer, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    let (answer, code) = self::answer(&["--assign", "--add", "lamp=0"], &document);
+    assert_eq!(code, 0, "{answer}");
+    let other = json!({"name": "sw2", "budget_w": 10, "poe_ports": 4, "standard": "at", "allocation": "draw"});
+    push(&mut document, "/switches", other);
+    let (answer, code) = self::answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    let assigned = answer["question"]["assignment"]["moves"].to_string();
+    assert!(!assigned.contains("pi5"), "{assigned}");
+    document["switches"] = json!([]);
+    document["nodes"] = json!([document["nodes"][4]]);
+    let (answer, code) = self::answer(&[], &document);
+    assert_eq!(
+        (code, ids(&answer, "error")),
+        (0, Vec::<String>::new()),
+        "{answer}"
+    );
+}
+
+/// "There is no way" is said where none can be true; where it depends on what is not declared, that is said.
+#[test]
+fn what_depends_on_an_open_question_is_no_proof() {
+    let message = |document: &Value, expected: &[&str]| {
+        let (answer, code) = answer(&["--assign"], document);
+        assert_eq!(
+            (code, ids(&answer, "error")),
+            (3, to_owned(expected)),
+            "{answer}"
+        );
+        let assignment = &answer["question"]["assignment"];
+        let proven = expected[0] == "poe-assign-impossible";
+        assert_eq!(assignment["exact"], json!(proven));
+        assert_eq!(assignment["impossible"].is_string(), proven);
+        assert_eq!(assignment["moves"], json!([]));
+        answer["findings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let mut document = with("/switches/0/allocation", Value::Null);
+    let unknown = ["poe-assign-unknown", "poe-allocation-unknown"];
+    assert_eq!(
+        message(&document, &unknown),
+        "whether there is a way to put every device on a port depends on how sw1 counts its ports, which is not declared: at best one leaves 12.7 W on the fullest switch, at worst there is none, because the devices have 120.0 W reserved for their classes, and the switches give 56.0 W together"
+    );
+    let text = run_on(&["--assign", "-f", "text"], &document).text();
+    assert!(text.starts_with("unknown: "), "{text}");
+    // Neither by draw nor by class: that is a proof again.
+    document["switches"][0]["budget_w"] = json!(40);
+    let impossible = ["poe-assign-impossible", "poe-over-budget"];
+    assert_eq!(
+        message(&document, &impossible),
+        "there is no way to put every device on a port: the devices draw 43.3 W together in stress, and the switches give at most 40.0 W together"
+    );
+    // 60 W on a model of which 56 and 65 W are attested.
+    let mut document = with("/switches/0/budget_w", Value::Null);
+    for port in document["switches"][0]["ports"].as_array_mut().unwrap() {
+        port["draw_w"] = json!(15);
+        port.as_object_mut().unwrap().remove("cable");
+    }
+    let unknown = ["poe-assign-unknown", "poe-budget-unknown"];
+    let told = message(&document, &unknown);
+    assert!(
+        told.contains("depends on which budget sw1 has (56 or 65 W)"),
+        "{told}"
+    );
+    // A port of the assumed standard gives 15.4 W; which one it is, is not declared.
+    let mut document = two_switches(60.0, 4);
+    for switch in document["switches"].as_array_mut().unwrap() {
+        *switch =
+            json!({"name": switch["name"], "budget_w": 60, "poe_ports": 2, "allocation": "draw"});
+    }
+    document["nodes"][0]["draw_w"] = json!(20);
+    let told = message(&document, &["poe-assign-unknown"]);
+    assert!(
+        told.contains("which standard sw1 has, which standard sw2 has, which is not declared"),
+        "{told}"
+    );
+}
+
+fn to_owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 #[test]
 fn a_node_of_which_nothing_is_known_cannot_be_assigned() {
     let mut document = two_switches(30.0, 4);

@@ -300,6 +300,15 @@ fn cases() -> Vec<Case> {
         Case {
             arguments: &["--assign"],
             ..case(
+                "poe-assign-unknown",
+                "error",
+                "depends on how sw1 counts its ports, which is not declared",
+                |d| remove(&mut d["switches"][0], "allocation"),
+            )
+        },
+        Case {
+            arguments: &["--assign"],
+            ..case(
                 "poe-assign-not-found",
                 "error",
                 "no way was found to put 18 devices on a port",

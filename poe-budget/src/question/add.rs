@@ -24,7 +24,9 @@ pub(super) fn add(
 ) -> Result<(), Usage> {
     fits(request, device, assign)?;
     if assign {
-        request.unplaced.push(load(device, 1));
+        // What takes no power needs no port.
+        let load = Some(load(device, 1)).filter(|load| load.class.is_some());
+        request.unplaced.extend(load);
         return Ok(());
     }
     let headrooms: Vec<Milliwatts> = plan(request, catalogue)
