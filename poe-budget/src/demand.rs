@@ -71,8 +71,8 @@ pub struct Load {
     pub lacks_hat: bool,
     /// Its part in K3s.
     pub role: Option<Role>,
-    /// Whether it holds a brick.
-    pub brick: bool,
+    /// How many of its USB devices are for bricks.
+    pub bricks: usize,
 }
 
 /// What a draw is, and what it rests on.
@@ -130,7 +130,7 @@ pub fn load(
         usb_over: node.and_then(NodeFacts::usb_over),
         lacks_hat: node.is_some() && known.basis == Basis::None,
         role: node.and_then(|node| node.role),
-        brick: node.is_some_and(|node| node.brick),
+        bricks: node.map_or(0, |node| node.bricks),
     })
 }
 

@@ -47,8 +47,8 @@ pub struct NodeFacts<'c> {
     pub class: Option<PoeClass>,
     /// Its part in K3s.
     pub role: Option<Role>,
-    /// Whether it holds a brick.
-    pub brick: bool,
+    /// How many of its USB devices are for bricks.
+    pub bricks: usize,
     /// The first of its models that the catalogue does not have.
     pub unknown: Option<Box<Invalid>>,
     /// Its place in the document.
@@ -88,7 +88,9 @@ impl<'c> NodeFacts<'c> {
             measured: node.measured_w.take(),
             class: node.class,
             role: node.role,
-            brick: node.usb.iter().any(|usb| usb.purpose == UsbUse::Brick),
+            bricks: (node.usb.iter())
+                .filter(|usb| usb.purpose == UsbUse::Brick)
+                .count(),
             unknown: None,
             place,
         };

@@ -128,6 +128,6 @@ fn load(device: &Add, port: u16) -> Load {
         usb_over: None,
         lacks_hat: false,
         role: None,
-        brick: false,
+        bricks: 0,
     }
 }
