@@ -308,6 +308,66 @@ fn what_is_not_known_may_buy_most_and_a_weak_hat_nothing() {
     assert_eq!(hat["gain_w"], json!(14.6));
 }
 
+/// Another HAT is proposed where its source says that it fits the board, and nowhere else.
+#[test]
+fn a_hat_for_another_board_is_not_proposed() {
+    let mut document = example();
+    document["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    document["nodes"][0]["hat"] = json!("waveshare-poe-hat-f");
+    document["nodes"][0]["hat_efficiency"] = json!(0.5);
+    let hats = |document: &Value| -> Vec<Value> {
+        let (answer, _) = answer(&["--optimise"], document);
+        let changes = answer["question"]["changes"].as_array().unwrap().clone();
+        let hats = changes.into_iter().filter(|change| change["kind"] == "hat");
+        hats.collect()
+    };
+    let words = |change: &Value| change["words"].as_str().unwrap().to_owned();
+    let found = hats(&document);
+    let of_first: Vec<String> = found
+        .iter()
+        .map(words)
+        .filter(|w| w.contains("pi1"))
+        .collect();
+    assert!(
+        of_first.contains(&"give pi1 the 52Pi PoE+ HAT (EP-0238)".to_owned()),
+        "{found:?}"
+    );
+    assert!(!of_first.iter().any(|w| w.contains("RAK9003")), "{found:?}");
+    let rak = found
+        .iter()
+        .find(|change| words(change).contains("RAK9003"));
+    assert_eq!(rak.unwrap()["devices"], json!(["pi2", "pi3", "pi4"]));
+    // Nothing is known of a board that is not named.
+    document["nodes"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("model");
+    document["nodes"][0]["draw_w"] = json!(20);
+    assert!(
+        !hats(&document)
+            .iter()
+            .any(|change| words(change).contains("pi1"))
+    );
+}
+
+#[test]
+fn what_is_wrong_on_the_other_switch_already_does_not_hinder_a_move() {
+    let mut document = example();
+    let camera = json!({"port": 1, "device": "x", "class": 4, "draw_w": 26});
+    let other = json!({"name": "sw2", "budget_w": 200, "poe_ports": 4, "standard": "at", "allocation": "draw",
+        "ports": [camera]});
+    push(&mut document, "/switches", other);
+    let (answer, _) = answer(&["--optimise"], &document);
+    assert_eq!(ids(&answer, "error"), ["poe-over-class"]);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let moved = changes.iter().find(|change| change["kind"] == "move");
+    assert_eq!(
+        moved.unwrap()["words"],
+        "move pi1 to sw2 port 2",
+        "{answer}"
+    );
+}
+
 #[test]
 fn a_device_may_stand_better_on_another_switch() {
     let mut document = example();
