@@ -306,12 +306,17 @@ mod tests {
         let usable = budgets.filter(|switch| switch.certain_budgets().next().is_some());
         assert!(usable.count() >= 25);
         for model in [
+            "raspberry-pi-zero-2-w",
+            "raspberry-pi-3a-plus",
             "raspberry-pi-3b-plus",
             "raspberry-pi-4b-8gb",
+            "raspberry-pi-400",
             "raspberry-pi-5-8gb",
+            "raspberry-pi-cm4s",
         ] {
             assert!(find(&catalogue.boards, model).is_ok(), "{model}");
         }
+        assert!(find(&catalogue.devices, "gl-inet-gl-ar750").is_ok());
         let files = [
             include_str!("../data/boards.json"),
             include_str!("../data/devices.json"),
