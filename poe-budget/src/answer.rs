@@ -4,6 +4,7 @@ use crate::catalogue::Confidence;
 use crate::demand::Basis;
 use crate::name::Name;
 use crate::scenario::{PerScenario, Scenario};
+use crate::supply::free_ports;
 use crate::watts::{Millivolts, Milliwatts};
 use cluster::inventory::{Allocation, ShedPolicy};
 use cluster::quantity::PoeClass;
@@ -56,8 +57,8 @@ impl SwitchAnswer {
 
     /// The PoE ports on which nothing stands.
     pub fn free_ports(&self) -> impl Iterator<Item = u16> {
-        let taken = |port: &u16| self.ports.iter().any(|other| other.port == *port);
-        (1..=self.poe_ports).filter(move |port| !taken(port))
+        let taken = |port| self.ports.iter().any(|other| other.port == port);
+        free_ports(self.poe_ports, taken)
     }
 }
 
@@ -201,7 +202,8 @@ pub enum ChangeKind {
 /// Where the devices go.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AssignmentAnswer {
-    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices.
+    /// Whether every way was weighed: nothing leaves more, or there is none. False for many devices, and where it depends on what
+    /// is not declared.
     pub exact: bool,
     /// What is left on the fullest switch in its worst case, in watts; `null` where no way was found.
     pub headroom_w: Option<Milliwatts>,

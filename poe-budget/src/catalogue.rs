@@ -76,6 +76,16 @@ pub struct Hat {
     pub efficiency: Figure<f64>,
     /// The least voltage at its Ethernet socket, in volts.
     pub minimum_v: Figure<f64>,
+    /// The models of the boards that it fits. `None` where the source does not tell: then it is proposed for none.
+    pub boards: Option<Figure<Vec<String>>>,
+}
+
+impl Hat {
+    /// Whether it is told to fit this board.
+    pub fn suits(&self, board: &str) -> bool {
+        let boards = self.boards.as_ref().map(|figure| &figure.value);
+        boards.is_some_and(|boards| boards.iter().any(|model| model == board))
+    }
 }
 
 /// Something on USB.
@@ -249,6 +259,8 @@ mod tests {
             // The most that 802.3af and 802.3at know.
             let worst = [15.4, 30.0].contains(&class::reserved(hat.class.value).watts());
             assert!(hat.class.certain().is_some() || worst, "{}", hat.model);
+            let boards = hat.boards.as_ref();
+            assert!(boards.is_none_or(|boards| boards.confidence != Confidence::Unverified));
         }
         let usb = catalogue.usb.iter().map(|usb| usb.draw_w.confidence);
         let devices = catalogue.devices.iter().map(|d| d.draw_w.confidence);
@@ -271,6 +283,9 @@ mod tests {
         }
         for hat in &catalogue.hats {
             assert!((0.5..1.0).contains(&hat.efficiency.value));
+            for model in hat.boards.iter().flat_map(|boards| &boards.value) {
+                assert!(find(&catalogue.boards, model).is_ok(), "{model}");
+            }
         }
         for switch in &catalogue.switches {
             let budgets: Vec<f64> = switch.budgets_w.iter().map(|b| b.value).collect();
@@ -291,12 +306,17 @@ mod tests {
         let usable = budgets.filter(|switch| switch.certain_budgets().next().is_some());
         assert!(usable.count() >= 25);
         for model in [
+            "raspberry-pi-zero-2-w",
+            "raspberry-pi-3a-plus",
             "raspberry-pi-3b-plus",
             "raspberry-pi-4b-8gb",
+            "raspberry-pi-400",
             "raspberry-pi-5-8gb",
+            "raspberry-pi-cm4s",
         ] {
             assert!(find(&catalogue.boards, model).is_ok(), "{model}");
         }
+        assert!(find(&catalogue.devices, "gl-inet-gl-ar750").is_ok());
         let files = [
             include_str!("../data/boards.json"),
             include_str!("../data/devices.json"),

@@ -1,6 +1,6 @@
 //! Demand: what hangs on a port and what it draws.
 
-use crate::catalogue::{Catalogue, Confidence, find};
+use crate::catalogue::{Catalogue, Confidence, Hat, find};
 use crate::class;
 use crate::name::Name;
 use crate::node::{HatLimit, NodeFacts};
@@ -71,8 +71,8 @@ pub struct Load {
     pub lacks_hat: bool,
     /// Its part in K3s.
     pub role: Option<Role>,
-    /// Whether it holds a brick.
-    pub brick: bool,
+    /// How many of its USB devices are for bricks.
+    pub bricks: usize,
 }
 
 /// What a draw is, and what it rests on.
@@ -111,19 +111,7 @@ pub fn load(
         .limit_w
         .map(|limit| Milliwatts::given(limit.0, limit_path));
     let hat = node.and_then(|node| node.hat);
-    let (Given::Device(draw) | Given::Port(draw)) = known.draw;
-    let class = match known.basis {
-        Basis::None => None,
-        _ => declared
-            .or(known.class)
-            .or_else(|| hat.map(|hat| hat.class.value)),
-    };
-    let highest = draw.get(draw.highest());
-    let powered = known.basis != Basis::None && highest > Milliwatts::ZERO;
-    let class = class
-        .or_else(|| class::fallback(highest))
-        .filter(|_| powered);
-    let class_minimum = class.map_or(0.0, class::minimum_v);
+    let class = class_of(&known, declared, hat);
     Ok(Load {
         port: port.port.get(),
         device: node.map_or_else(|| port.device.as_str().into(), |node| node.name.clone()),
@@ -131,16 +119,32 @@ pub fn load(
         limit: limit.transpose()?,
         class,
         draw: known.draw,
-        basis: if powered { known.basis } else { Basis::None },
+        basis: class.map_or(Basis::None, |_| known.basis),
         confidence: known.confidence,
         cable: port.cable,
-        minimum_v: hat.map_or(class_minimum, |hat| hat.minimum_v.value),
+        minimum_v: match hat {
+            Some(hat) => hat.minimum_v.value,
+            None => class.map_or(0.0, class::minimum_v),
+        },
         hat: node.and_then(NodeFacts::hat_limit),
         usb_over: node.and_then(NodeFacts::usb_over),
         lacks_hat: node.is_some() && known.basis == Basis::None,
         role: node.and_then(|node| node.role),
-        brick: node.is_some_and(|node| node.brick),
+        bricks: node.map_or(0, |node| node.bricks),
     })
+}
+
+/// The class that the device signals: the declared one before its model's, else one that covers its draw. `None` where it takes
+/// no power.
+fn class_of(known: &Known, declared: Option<PoeClass>, hat: Option<&Hat>) -> Option<PoeClass> {
+    let (Given::Device(draw) | Given::Port(draw)) = known.draw;
+    let highest = draw.get(draw.highest());
+    if known.basis == Basis::None || highest == Milliwatts::ZERO {
+        return None;
+    }
+    let of_hat = || hat.map(|hat| hat.class.value);
+    let class = declared.or(known.class).or_else(of_hat);
+    class.or_else(|| class::fallback(highest))
 }
 
 /// What the document says of the draw: what was measured before what was declared, the port's before the node's.

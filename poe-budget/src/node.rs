@@ -10,6 +10,9 @@ use cluster::quantity::PoeClass;
 
 /// The most that USB 3 allows a device: six unit loads of 150 mA at 5 V (USB 3.2, section 11.4.1), in watts.
 const USB_DEVICE_MOST_W: f64 = 4.5;
+/// What a HAT's efficiency may be: below that it would be a heater, and the number is a slip.
+const EFFICIENCY: std::ops::RangeInclusive<f64> = 0.3..=1.0;
+
 /// What a HAT passes on.
 #[derive(Debug, Clone, Copy)]
 pub struct HatLimit {
@@ -44,8 +47,8 @@ pub struct NodeFacts<'c> {
     pub class: Option<PoeClass>,
     /// Its part in K3s.
     pub role: Option<Role>,
-    /// Whether it holds a brick.
-    pub brick: bool,
+    /// How many of its USB devices are for bricks.
+    pub bricks: usize,
     /// The first of its models that the catalogue does not have.
     pub unknown: Option<Box<Invalid>>,
     /// Its place in the document.
@@ -54,7 +57,10 @@ pub struct NodeFacts<'c> {
 
 impl<'c> NodeFacts<'c> {
     /// Takes from the node at `place` of the document what matters here.
-    pub fn new(node: &mut Node, place: usize, catalogue: &'c Catalogue) -> Self {
+    ///
+    /// # Errors
+    /// An efficiency that no HAT has.
+    pub fn new(node: &mut Node, place: usize, catalogue: &'c Catalogue) -> Result<Self, Invalid> {
         let mut unknown = None;
         let mut missing = |field: &str, problem: String| {
             let path = format!("nodes[{place}].{field}");
@@ -74,7 +80,7 @@ impl<'c> NodeFacts<'c> {
             hat,
             connected: false,
             board,
-            efficiency: node.hat_efficiency.map(|ratio| ratio.0),
+            efficiency: efficiency(node, place)?,
             usb_w: 0.0,
             usb_limit_w: node.usb_limit_w.map(|limit| limit.0),
             usb_confidence: None,
@@ -82,7 +88,9 @@ impl<'c> NodeFacts<'c> {
             measured: node.measured_w.take(),
             class: node.class,
             role: node.role,
-            brick: node.usb.iter().any(|usb| usb.purpose == UsbUse::Brick),
+            bricks: (node.usb.iter())
+                .filter(|usb| usb.purpose == UsbUse::Brick)
+                .count(),
             unknown: None,
             place,
         };
@@ -93,7 +101,7 @@ impl<'c> NodeFacts<'c> {
             }
         }
         facts.unknown = unknown;
-        facts
+        Ok(facts)
     }
 
     fn add_usb(&mut self, usb: &UsbStick, catalogue: &Catalogue) -> Result<(), String> {
@@ -107,6 +115,17 @@ impl<'c> NodeFacts<'c> {
         self.usb_w += watts;
         self.usb_confidence = self.usb_confidence.max(Some(confidence));
         Ok(())
+    }
+
+    /// Whether it has a HAT and no supply of its own, as a draw of nothing says.
+    pub fn wants_power(&self) -> bool {
+        let given = self.measured.as_deref().or(self.draw.as_deref());
+        let nothing = |draw: &Draw| {
+            let all = [draw.boot, draw.idle, draw.typical, draw.stress];
+            all.iter()
+                .all(|watts| Milliwatts::nearest(watts.0) == Milliwatts::ZERO)
+        };
+        self.hat.is_some() && !given.is_some_and(nothing)
     }
 
     /// What its HAT passes on.
@@ -150,4 +169,16 @@ impl<'c> NodeFacts<'c> {
         let allowed = Milliwatts::nearest(limit);
         (drawn > allowed).then_some((drawn, allowed))
     }
+}
+
+/// The efficiency that the document declares for the node's HAT.
+fn efficiency(node: &Node, place: usize) -> Result<Option<f64>, Invalid> {
+    let declared = node.hat_efficiency.map(|ratio| ratio.0);
+    let Some(ratio) = declared.filter(|ratio| !EFFICIENCY.contains(ratio)) else {
+        return Ok(declared);
+    };
+    let (low, high) = (EFFICIENCY.start(), EFFICIENCY.end());
+    let problem = format!("expected a ratio from {low} to {high}, found {ratio}");
+    let path = format!("nodes[{place}].hat_efficiency");
+    Err(Invalid::new(path, problem))
 }

@@ -8,7 +8,8 @@ use crate::notices::{Notices, info};
 use crate::request::remember;
 use crate::scenario::PerScenario;
 use cluster::finding::Finding;
-use cluster::inventory::{Inventory, QuorumType, Role, Storage};
+use cluster::invalid::Invalid;
+use cluster::inventory::{Inventory, QuorumType, Role, Storage, Volume};
 use std::collections::{HashMap, HashSet};
 
 /// What the nodes do together.
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 pub struct Cluster {
     /// Number of nodes that the document makes K3s servers.
     pub servers: usize,
-    /// Number of nodes with a HAT.
+    /// Number of nodes with a HAT, without those that have a supply of their own.
     pub hats: usize,
     /// The Gluster volumes.
     pub volumes: Vec<Bricks>,
@@ -29,12 +30,18 @@ pub struct Bricks {
     pub volume: String,
     /// The nodes that hold a brick of it; `None` for all that have a brick.
     pub nodes: Option<HashSet<String>>,
-    /// Number of its bricks.
+    /// Number of USB devices for its bricks.
     pub count: usize,
-    /// Bricks in each replica set.
+    /// Number of nodes that have them.
+    pub holders: usize,
+    /// Bricks in each replica set, an arbiter counted.
     pub replica: usize,
-    /// How many bricks of a set must be up for a client to write; `None` where more than half must.
+    /// Whether one of each set is an arbiter: it counts for the quorum and has nothing to read.
+    pub arbiter: bool,
+    /// How many bricks of a set must be up for a client to read and write; `None` where more than half must.
     pub quorum: Option<usize>,
+    /// Whether the servers stop their bricks when too few peers are up.
+    pub server_quorum: bool,
 }
 
 /// The nodes by name.
@@ -47,16 +54,19 @@ pub struct Nodes<'c> {
 
 impl<'c> Nodes<'c> {
     /// Takes the nodes out of the document's sections.
+    ///
+    /// # Errors
+    /// The first value that no node can have.
     pub fn new(
         inventory: &mut Inventory,
         catalogue: &'c Catalogue,
         models: &mut HashSet<Box<str>>,
-    ) -> Self {
+    ) -> Result<Self, Invalid> {
         let nodes = std::mem::take(&mut inventory.nodes);
         let mut list = Vec::with_capacity(nodes.len());
         let mut places = HashMap::with_capacity(nodes.len());
         for (place, mut node) in nodes.into_iter().enumerate() {
-            let facts = NodeFacts::new(&mut node, place, catalogue);
+            let facts = NodeFacts::new(&mut node, place, catalogue)?;
             let named = [&node.model, &node.hat]
                 .into_iter()
                 .chain(node.usb.iter().map(|u| &u.model));
@@ -66,12 +76,12 @@ impl<'c> Nodes<'c> {
             places.insert(facts.name.clone(), place);
             list.push(facts);
         }
-        Self { list, places }
+        Ok(Self { list, places })
     }
 
     /// A HAT that no switch feeds is a port that somebody forgot to write down.
     pub fn report_unconnected(&self, notices: &mut Notices) {
-        let lonely = |node: &&NodeFacts<'_>| node.hat.is_some() && !node.connected;
+        let lonely = |node: &&NodeFacts<'_>| node.wants_power() && !node.connected;
         for node in self.list.iter().filter(lonely) {
             notices.once("poe-hat-unconnected", "", &node.name, || {
                 Finding::warning(
@@ -91,29 +101,40 @@ impl<'c> Nodes<'c> {
             .iter()
             .filter(|node| node.role == Some(Role::Server));
         let volumes = storage.map_or(&[][..], |storage| &storage.volumes);
-        let bricks = self.list.iter().filter(|node| node.brick).count();
         Cluster {
             servers: servers.count(),
-            hats: self.list.iter().filter(|node| node.hat.is_some()).count(),
-            volumes: volumes
-                .iter()
-                .map(|volume| Bricks {
-                    volume: volume.name.as_str().to_owned(),
-                    nodes: (!volume.nodes.is_empty())
-                        .then(|| volume.nodes.iter().map(|n| n.as_str().to_owned()).collect()),
-                    count: if volume.nodes.is_empty() {
-                        bricks
-                    } else {
-                        volume.nodes.len()
-                    },
-                    replica: usize::from(volume.replica.unwrap_or(3)),
-                    quorum: match volume.quorum.unwrap_or(QuorumType::Auto) {
-                        QuorumType::Auto => None,
-                        QuorumType::Fixed => Some(usize::from(volume.quorum_count.unwrap_or(1))),
-                        QuorumType::None => Some(1),
-                    },
-                })
-                .collect(),
+            hats: self.list.iter().filter(|node| node.wants_power()).count(),
+            volumes: volumes.iter().map(|volume| self.bricks(volume)).collect(),
+        }
+    }
+
+    fn bricks(&self, volume: &Volume) -> Bricks {
+        let named = volume.nodes.iter().map(|name| name.as_str().to_owned());
+        let nodes: Option<HashSet<String>> = (!volume.nodes.is_empty()).then(|| named.collect());
+        let holds = |node: &&NodeFacts<'_>| {
+            let named = nodes
+                .as_ref()
+                .is_none_or(|nodes| nodes.contains(&*node.name));
+            node.bricks > 0 && named
+        };
+        let holders = || self.list.iter().filter(holds);
+        Bricks {
+            volume: volume.name.as_str().to_owned(),
+            count: holders().map(|node| node.bricks).sum(),
+            holders: holders().count(),
+            // Two copies and an arbiter are a set of three, called replica 2 or replica 3.
+            replica: match volume.replica.unwrap_or(3) {
+                2 if volume.arbiter => 3,
+                replica => usize::from(replica),
+            },
+            arbiter: volume.arbiter,
+            quorum: match volume.quorum.unwrap_or(QuorumType::Auto) {
+                QuorumType::Auto => None,
+                QuorumType::Fixed => Some(usize::from(volume.quorum_count.unwrap_or(1)).max(1)),
+                QuorumType::None => Some(1),
+            },
+            server_quorum: volume.server_quorum,
+            nodes,
         }
     }
 }

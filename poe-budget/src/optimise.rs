@@ -102,8 +102,22 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Plans a copy; a change that helps and makes nothing else wrong is kept.
+    /// Plans a copy of the fullest switch; a change that helps and makes nothing else wrong is kept.
     fn weigh(&mut self, kind: ChangeKind, device: Option<&Label>, words: String, copy: &Copy) {
+        let errors = std::mem::take(&mut self.errors);
+        self.weigh_beside(&errors, kind, device, words, copy);
+        self.errors = errors;
+    }
+
+    /// The same where these are the errors of all switches in the copy as they stand.
+    fn weigh_beside(
+        &mut self,
+        before: &HashSet<String>,
+        kind: ChangeKind,
+        device: Option<&Label>,
+        words: String,
+        copy: &Copy,
+    ) {
         let Some((headroom, errors)) = copy.plan(self.catalogue) else {
             return;
         };
@@ -117,7 +131,7 @@ impl Search<'_> {
         let headroom = others
             .map(|switch| switch.headroom_w)
             .fold(headroom, Milliwatts::min);
-        if headroom - self.before < LEAST || !errors.is_subset(&self.errors) {
+        if headroom - self.before < LEAST || !errors.is_subset(before) {
             return;
         }
         let gain_w = headroom - self.before;
@@ -158,10 +172,13 @@ impl Search<'_> {
                 let words = format!("take the {model} off {}", node.name);
                 self.weigh(ChangeKind::Usb, Some(&node.name), words, &copy);
             }
-            if node.hat.is_none() {
+            let (Some(_), Some(board)) = (&node.hat, &node.model) else {
                 continue;
-            }
+            };
             for hat in &self.catalogue.hats {
+                if !hat.suits(board.as_str()) {
+                    continue;
+                }
                 let Ok(model) = Label::try_from(hat.model.clone()) else {
                     continue;
                 };
@@ -188,6 +205,10 @@ impl Search<'_> {
             let Some(other) = self.inventory.switches.get(target) else {
                 continue;
             };
+            // What is wrong there already is no reason against a move.
+            let there = Copy::of(self.inventory, vec![other.clone()]).plan(self.catalogue);
+            let (_, mut errors) = there.unwrap_or_default();
+            errors.extend(self.errors.iter().cloned());
             for at in 0..base.switches[0].ports.len() {
                 let mut from = base.switches[0].clone();
                 let mut to = other.clone();
@@ -198,7 +219,7 @@ impl Search<'_> {
                 let words = format!("move {device} to {} port {free}", to.name);
                 to.ports.push(port);
                 let copy = Copy::of(self.inventory, vec![from, to]);
-                self.weigh(ChangeKind::Move, Some(&device), words, &copy);
+                self.weigh_beside(&errors, ChangeKind::Move, Some(&device), words, &copy);
             }
         }
     }

@@ -1,12 +1,13 @@
 //! The plan: request in, answer and findings out. Nothing but its arguments goes in.
 
 use crate::allocation;
-use crate::answer::{Answer, PortAnswer, Shed, SwitchAnswer};
+use crate::answer::{Answer, Case, PortAnswer, Shed, SwitchAnswer};
 use crate::catalogue::Catalogue;
 use crate::flow;
 use crate::name::Name;
 use crate::notices::Notices;
 use crate::request::Request;
+use crate::scenario::Scenario;
 use crate::shed::{self, Claim};
 use crate::sources;
 use crate::supply::Supply;
@@ -57,9 +58,8 @@ fn switch(
         .collect();
     let cases = allocation::cases(supply, &ports);
     let worst = allocation::worst(&cases);
-    let allocation = worst.map_or(Allocation::Draw, |case| case.allocation);
     let budget = worst.map_or(Milliwatts::ZERO, |case| case.budget_w);
-    let (devices, claims): (Vec<&Name>, Vec<Claim>) = claims(supply, &ports, allocation).unzip();
+    let (devices, claims): (Vec<&Name>, Vec<Claim>) = claims(supply, &ports, worst).unzip();
     let names = |places: &[usize]| places.iter().map(|at| devices[*at].clone()).collect();
     let policies = policies(supply);
     let shed = policies.iter().map(|policy| Shed {
@@ -100,17 +100,20 @@ fn policies(supply: &Supply<'_>) -> &'static [ShedPolicy] {
     }
 }
 
-/// The powered devices, and what each counts against the budget at its most.
+/// The powered devices, and what each counts against the budget in the worst case: their own most may never come together.
 fn claims<'a>(
     supply: &'a Supply<'_>,
     ports: &'a [PortAnswer],
-    allocation: Allocation,
+    worst: Option<&Case>,
 ) -> impl Iterator<Item = (&'a Name, Claim)> {
+    let (allocation, scenario) = worst.map_or((Allocation::Draw, Scenario::Stress), |case| {
+        (case.allocation, case.scenario)
+    });
     let powered = supply.loads.iter().zip(ports);
     powered
         .filter(|(load, _)| load.class.is_some())
         .map(move |(load, port)| {
-            let demand = allocation::counted(port, allocation, port.pse_w.highest());
+            let demand = allocation::counted(port, allocation, scenario);
             let (port, priority) = (load.port, load.priority);
             (
                 &load.device,

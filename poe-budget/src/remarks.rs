@@ -95,7 +95,7 @@ fn attested(supply: &Supply<'_>, notices: &mut Notices) {
 }
 
 fn ports(supply: &Supply<'_>, notices: &mut Notices) {
-    if supply.powered().next().is_none() || supply.free_port().is_some() {
+    if supply.powered().next().is_none() || supply.free_ports().next().is_some() {
         return;
     }
     let key = supply.model.map_or("", |model| &model.model);

@@ -23,7 +23,7 @@ pub struct Request<'c> {
     pub switches: Vec<Supply<'c>>,
     /// What the nodes do together.
     pub cluster: Cluster,
-    /// The devices with a HAT that stand on no port.
+    /// The nodes with a HAT that want power and stand on no port.
     pub unplaced: Vec<Load>,
     /// What keeps one of them from being known; it matters only where they shall get a port.
     pub unplaced_problem: Option<Invalid>,
@@ -46,7 +46,7 @@ impl<'c> Request<'c> {
         let mut notices = Notices::default();
         let mut models = HashSet::new();
         measured.apply(&mut inventory.switches, &mut notices)?;
-        let nodes = Nodes::new(&mut inventory, catalogue, &mut models);
+        let nodes = Nodes::new(&mut inventory, catalogue, &mut models)?;
         let list = std::mem::take(&mut inventory.switches);
         let names = list.iter().enumerate();
         let mut builder = Builder {
@@ -126,7 +126,7 @@ impl<'c> Builder<'_, 'c> {
         Ok(supply)
     }
 
-    /// The nodes with a HAT that no port names, as they would be on one.
+    /// The nodes with a HAT that no port names, as they would be on one. Those with a supply of their own need none.
     fn unplaced(&self) -> Result<Vec<Load>, Invalid> {
         let load = |node: &NodeFacts<'c>| {
             let (port, device) = (PortNumber::try_from(1).ok()?, node.name.parse().ok()?);
@@ -151,7 +151,7 @@ impl<'c> Builder<'_, 'c> {
             ))
         };
         let lonely = self.nodes.list.iter();
-        let lonely = lonely.filter(|node| node.hat.is_some() && !node.connected);
+        let lonely = lonely.filter(|node| node.wants_power() && !node.connected);
         lonely.filter_map(load).collect()
     }
 

@@ -94,10 +94,10 @@ impl<'c> Supply<'c> {
         })
     }
 
-    /// The lowest PoE port on which nothing stands.
-    pub fn free_port(&self) -> Option<u16> {
-        let taken = |port: &u16| self.loads.iter().any(|load| load.port == *port);
-        (1..=self.poe_ports).find(|port| !taken(port))
+    /// The PoE ports on which nothing stands, the lowest first.
+    pub fn free_ports(&self) -> impl Iterator<Item = u16> {
+        let taken = |port| self.loads.iter().any(|load| load.port == port);
+        free_ports(self.poe_ports, taken)
     }
 
     /// Number of PoE ports on which something stands.
@@ -110,6 +110,11 @@ impl<'c> Supply<'c> {
     pub fn powered(&self) -> impl Iterator<Item = &Load> {
         self.loads.iter().filter(|load| load.class.is_some())
     }
+}
+
+/// Of so many PoE ports those that are not taken, the lowest first.
+pub fn free_ports(poe_ports: u16, taken: impl Fn(u16) -> bool) -> impl Iterator<Item = u16> {
+    (1..=poe_ports).filter(move |port| !taken(*port))
 }
 
 /// Refuses a temperature at which copper's resistance is not known to grow evenly.

@@ -1,4 +1,6 @@
 //! Power in whole milliwatts, so that sums and differences are exact and read well.
+//!
+//! No number of a document comes near the ends of the range; if one ever did, it would stop there and not come out at the other end.
 
 use cluster::invalid::Invalid;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -46,7 +48,7 @@ impl Add for Milliwatts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.saturating_add(other.0))
     }
 }
 
@@ -54,7 +56,7 @@ impl Sub for Milliwatts {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -62,7 +64,7 @@ impl Neg for Milliwatts {
     type Output = Self;
 
     fn neg(self) -> Self {
-        Self(-self.0)
+        Self(self.0.saturating_neg())
     }
 }
 
@@ -131,6 +133,15 @@ mod tests {
         assert_eq!(text(43_293), "43.293");
         assert_eq!(text(-64_100), "-64.1");
         assert_eq!(text(1), "0.001");
+    }
+
+    #[test]
+    fn no_sum_comes_out_at_the_other_end() {
+        let most = Milliwatts::nearest(1e300);
+        assert_eq!(most + most, most);
+        assert!(Milliwatts::ZERO - most - most < Milliwatts::ZERO);
+        assert!(-(-most - most) > Milliwatts::ZERO);
+        assert_eq!([most, most].into_iter().sum::<Milliwatts>(), most);
     }
 
     #[test]

@@ -103,6 +103,26 @@ fn without_an_allocation_the_answer_is_unknown() {
     assert!(text.starts_with("unknown: "), "{text}");
 }
 
+/// Two devices that never want their most at once: nobody goes dark where the answer is yes.
+#[test]
+fn who_is_dark_is_counted_in_the_worst_case() {
+    let draw =
+        |boot: u32, stress: u32| json!({"boot": boot, "idle": 1, "typical": 1, "stress": stress});
+    let mut document = example();
+    document["nodes"] = json!([]);
+    let switch = &mut document["switches"][0];
+    switch["budget_w"] = json!(32);
+    switch["ports"] = json!([
+        {"port": 1, "device": "a", "draw_w": draw(20, 10)},
+        {"port": 2, "device": "b", "draw_w": draw(10, 20)},
+    ]);
+    let (answer, code) = answer(&[], &document);
+    assert_eq!((code, &answer["headroom_w"]), (0, &json!(2)), "{answer}");
+    for shed in answer["switches"][0]["shed"].as_array().unwrap() {
+        assert_eq!(shed["dark"], json!([]), "{shed}");
+    }
+}
+
 #[test]
 fn a_mobile_router_finds_no_port_though_the_watts_would_do() {
     let (answer, code) = answer(&["--add", "mobile-router=4.6"], &example());
@@ -288,6 +308,66 @@ fn what_is_not_known_may_buy_most_and_a_weak_hat_nothing() {
     assert_eq!(hat["gain_w"], json!(14.6));
 }
 
+/// Another HAT is proposed where its source says that it fits the board, and nowhere else.
+#[test]
+fn a_hat_for_another_board_is_not_proposed() {
+    let mut document = example();
+    document["nodes"][0]["model"] = json!("raspberry-pi-5-8gb");
+    document["nodes"][0]["hat"] = json!("waveshare-poe-hat-f");
+    document["nodes"][0]["hat_efficiency"] = json!(0.5);
+    let hats = |document: &Value| -> Vec<Value> {
+        let (answer, _) = answer(&["--optimise"], document);
+        let changes = answer["question"]["changes"].as_array().unwrap().clone();
+        let hats = changes.into_iter().filter(|change| change["kind"] == "hat");
+        hats.collect()
+    };
+    let words = |change: &Value| change["words"].as_str().unwrap().to_owned();
+    let found = hats(&document);
+    let of_first: Vec<String> = found
+        .iter()
+        .map(words)
+        .filter(|w| w.contains("pi1"))
+        .collect();
+    assert!(
+        of_first.contains(&"give pi1 the 52Pi PoE+ HAT (EP-0238)".to_owned()),
+        "{found:?}"
+    );
+    assert!(!of_first.iter().any(|w| w.contains("RAK9003")), "{found:?}");
+    let rak = found
+        .iter()
+        .find(|change| words(change).contains("RAK9003"));
+    assert_eq!(rak.unwrap()["devices"], json!(["pi2", "pi3", "pi4"]));
+    // Nothing is known of a board that is not named.
+    document["nodes"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("model");
+    document["nodes"][0]["draw_w"] = json!(20);
+    assert!(
+        !hats(&document)
+            .iter()
+            .any(|change| words(change).contains("pi1"))
+    );
+}
+
+#[test]
+fn what_is_wrong_on_the_other_switch_already_does_not_hinder_a_move() {
+    let mut document = example();
+    let camera = json!({"port": 1, "device": "x", "class": 4, "draw_w": 26});
+    let other = json!({"name": "sw2", "budget_w": 200, "poe_ports": 4, "standard": "at", "allocation": "draw",
+        "ports": [camera]});
+    push(&mut document, "/switches", other);
+    let (answer, _) = answer(&["--optimise"], &document);
+    assert_eq!(ids(&answer, "error"), ["poe-over-class"]);
+    let changes = answer["question"]["changes"].as_array().unwrap();
+    let moved = changes.iter().find(|change| change["kind"] == "move");
+    assert_eq!(
+        moved.unwrap()["words"],
+        "move pi1 to sw2 port 2",
+        "{answer}"
+    );
+}
+
 #[test]
 fn a_device_may_stand_better_on_another_switch() {
     let mut document = example();
@@ -390,6 +470,104 @@ fn devices_are_assigned_to_the_ports_of_all_switches() {
             .stderr
             .contains("--add pi2: --assign gives it a port already")
     );
+}
+
+/// What has a supply of its own needs no port: it neither makes ports scarce nor gets one.
+#[test]
+fn who_takes_no_power_is_not_assigned() {
+    let mut document = example();
+    let mut fifth = document["nodes"][3].clone();
+    fifth["name"] = json!("pi5");
+    fifth["draw_w"] = json!(0);
+    for field in ["address", "machine_id", "serial", "mac"] {
+        fifth.as_object_mut().unwrap().remove(field);
+    }
+    push(&mut document, "/nodes", fifth);
+    let (answer, code) = answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    assert_eq!(answer["question"]["assignment"]["moves"], json!([]));
+    assert!(!ids(&answer, "warning").contains(&"poe-hat-unconnected".to_owned()));
+    let (answer, code) = self::answer(&["--assign", "--add", "lamp=0"], &document);
+    assert_eq!(code, 0, "{answer}");
+    let other = json!({"name": "sw2", "budget_w": 10, "poe_ports": 4, "standard": "at", "allocation": "draw"});
+    push(&mut document, "/switches", other);
+    let (answer, code) = self::answer(&["--assign"], &document);
+    assert_eq!(code, 0, "{answer}");
+    let assigned = answer["question"]["assignment"]["moves"].to_string();
+    assert!(!assigned.contains("pi5"), "{assigned}");
+    document["switches"] = json!([]);
+    document["nodes"] = json!([document["nodes"][4]]);
+    let (answer, code) = self::answer(&[], &document);
+    assert_eq!(
+        (code, ids(&answer, "error")),
+        (0, Vec::<String>::new()),
+        "{answer}"
+    );
+}
+
+/// "There is no way" is said where none can be true; where it depends on what is not declared, that is said.
+#[test]
+fn what_depends_on_an_open_question_is_no_proof() {
+    let message = |document: &Value, expected: &[&str]| {
+        let (answer, code) = answer(&["--assign"], document);
+        assert_eq!(
+            (code, ids(&answer, "error")),
+            (3, to_owned(expected)),
+            "{answer}"
+        );
+        let assignment = &answer["question"]["assignment"];
+        let proven = expected[0] == "poe-assign-impossible";
+        assert_eq!(assignment["exact"], json!(proven));
+        assert_eq!(assignment["impossible"].is_string(), proven);
+        assert_eq!(assignment["moves"], json!([]));
+        answer["findings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let mut document = with("/switches/0/allocation", Value::Null);
+    let unknown = ["poe-assign-unknown", "poe-allocation-unknown"];
+    assert_eq!(
+        message(&document, &unknown),
+        "whether there is a way to put every device on a port depends on how sw1 counts its ports, which is not declared: at best one leaves 12.7 W on the fullest switch, at worst there is none, because the devices have 120.0 W reserved for their classes, and the switches give 56.0 W together"
+    );
+    let text = run_on(&["--assign", "-f", "text"], &document).text();
+    assert!(text.starts_with("unknown: "), "{text}");
+    // Neither by draw nor by class: that is a proof again.
+    document["switches"][0]["budget_w"] = json!(40);
+    let impossible = ["poe-assign-impossible", "poe-over-budget"];
+    assert_eq!(
+        message(&document, &impossible),
+        "there is no way to put every device on a port: the devices draw 43.3 W together in stress, and the switches give at most 40.0 W together"
+    );
+    // 60 W on a model of which 56 and 65 W are attested.
+    let mut document = with("/switches/0/budget_w", Value::Null);
+    for port in document["switches"][0]["ports"].as_array_mut().unwrap() {
+        port["draw_w"] = json!(15);
+        port.as_object_mut().unwrap().remove("cable");
+    }
+    let unknown = ["poe-assign-unknown", "poe-budget-unknown"];
+    let told = message(&document, &unknown);
+    assert!(
+        told.contains("depends on which budget sw1 has (56 or 65 W)"),
+        "{told}"
+    );
+    // A port of the assumed standard gives 15.4 W; which one it is, is not declared.
+    let mut document = two_switches(60.0, 4);
+    for switch in document["switches"].as_array_mut().unwrap() {
+        *switch =
+            json!({"name": switch["name"], "budget_w": 60, "poe_ports": 2, "allocation": "draw"});
+    }
+    document["nodes"][0]["draw_w"] = json!(20);
+    let told = message(&document, &["poe-assign-unknown"]);
+    assert!(
+        told.contains("which standard sw1 has, which standard sw2 has, which is not declared"),
+        "{told}"
+    );
+}
+
+fn to_owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[test]
@@ -677,6 +855,11 @@ fn bad_documents_are_65_with_the_path() {
             "/nodes/2/hat_efficiency",
             json!(1.2),
             "nodes[2].hat_efficiency: invalid value",
+        ),
+        (
+            "/nodes/2/hat_efficiency",
+            json!(1e-17),
+            "nodes[2].hat_efficiency: expected a ratio from 0.3 to 1, found 0.00000000000000001",
         ),
         (
             "/switches/0/voltage_v",

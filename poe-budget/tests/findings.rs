@@ -137,7 +137,7 @@ fn cases() -> Vec<Case> {
         case(
             "poe-goes-dark",
             "warning",
-            "pi4, pi3 go dark by lowest-priority, deny-new, retry: 2 of 4 bricks of gv0: clients write on only while the first brick is up",
+            "pi4, pi3 go dark by lowest-priority, deny-new, retry: 2 of 4 bricks of gv0: clients read and write on only while the first brick is up",
             |d| {
                 d["switches"][0]["budget_w"] = json!(30);
             },
@@ -148,6 +148,17 @@ fn cases() -> Vec<Case> {
             "pi1, pi2 go dark by first-come: the only K3s server",
             |d| {
                 d["switches"][0]["budget_w"] = json!(30);
+            },
+        ),
+        case(
+            "poe-goes-dark",
+            "warning",
+            "pi4, pi3 go dark by lowest-priority, deny-new, retry: 2 of 3 bricks of gv0: clients can neither read nor write",
+            |d| {
+                d["switches"][0]["budget_w"] = json!(25);
+                d["storage"]["volumes"][0]["replica"] = json!(2);
+                d["storage"]["volumes"][0]["arbiter"] = json!(true);
+                d["nodes"][0]["usb"] = json!([]);
             },
         ),
         case("poe-goes-dark", "warning", "go on and off", |d| {
@@ -295,6 +306,15 @@ fn cases() -> Vec<Case> {
                     d["switches"][0]["budget_w"] = json!(40);
                     d["switches"][0]["ports"] = json!([]);
                 },
+            )
+        },
+        Case {
+            arguments: &["--assign"],
+            ..case(
+                "poe-assign-unknown",
+                "error",
+                "depends on how sw1 counts its ports, which is not declared",
+                |d| remove(&mut d["switches"][0], "allocation"),
             )
         },
         Case {

@@ -166,6 +166,30 @@ fn brute_force(document: &Value) -> Option<i64> {
     (0..1usize << devices.len()).filter_map(way).max()
 }
 
+/// The document with everything declared that it leaves open of its two switches, in each way that can be true.
+fn settled(document: &Value) -> Vec<Value> {
+    let mut all = vec![document.clone()];
+    for at in 0..2 {
+        for (field, choices) in [
+            ("allocation", &["draw", "class"][..]),
+            ("standard", &["af", "at", "bt3", "bt4"]),
+        ] {
+            if document["switches"][at].get(field).is_some() {
+                continue;
+            }
+            let chosen = |document: Value| {
+                choices.iter().map(move |choice| {
+                    let mut document = document.clone();
+                    document["switches"][at][field] = json!(choice);
+                    document
+                })
+            };
+            all = all.into_iter().flat_map(chosen).collect();
+        }
+    }
+    all
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
 
@@ -177,16 +201,23 @@ proptest! {
         }
         let document = document(switches);
         let best = brute_force(&document);
-        let inventory: Inventory = serde_json::from_value(document).unwrap();
+        let inventory: Inventory = serde_json::from_value(document.clone()).unwrap();
         let devices: usize = inventory.switches.iter().map(|switch| switch.ports.len()).sum();
         let question = Question { assign: true, ..Question::default() };
         let (answer, findings) = poe_budget::answer(inventory, &Measured::default(), &question).unwrap();
         let assignment = answer.question.unwrap().assignment.unwrap();
-        prop_assert!(assignment.exact);
         prop_assert_eq!(assignment.headroom_w.map(|headroom| headroom.0), best);
-        let refused = findings.iter().any(|finding| finding.id == "poe-assign-impossible");
-        prop_assert_eq!(refused, best.is_none());
+        let told = |id: &str| findings.iter().any(|finding| finding.id == id);
+        let (refused, unknown) = (told("poe-assign-impossible"), told("poe-assign-unknown"));
+        prop_assert_eq!(refused || unknown, best.is_none());
         prop_assert_eq!(refused, assignment.impossible.is_some());
+        prop_assert_eq!(assignment.exact, !unknown);
+        if refused {
+            // Whatever is not declared, there is no way.
+            for document in settled(&document) {
+                prop_assert_eq!(brute_force(&document), None, "{}", document);
+            }
+        }
         if best.is_some() {
             prop_assert_eq!(answer.headroom_w, assignment.headroom_w);
         }

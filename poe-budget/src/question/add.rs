@@ -24,7 +24,9 @@ pub(super) fn add(
 ) -> Result<(), Usage> {
     fits(request, device, assign)?;
     if assign {
-        request.unplaced.push(load(device, 1));
+        // What takes no power needs no port.
+        let load = Some(load(device, 1)).filter(|load| load.class.is_some());
+        request.unplaced.extend(load);
         return Ok(());
     }
     let headrooms: Vec<Milliwatts> = plan(request, catalogue)
@@ -76,10 +78,8 @@ fn best(request: &Request<'_>, device: &Add, headrooms: &[Milliwatts]) -> Option
             .is_none_or(|name| *supply.name == *name.as_str())
     });
     let free = |supply: &Supply<'_>| match device.port {
-        Some(port) => (port <= supply.poe_ports
-            && supply.loads.iter().all(|load| load.port != port))
-        .then_some(port),
-        None => supply.free_port(),
+        Some(port) => supply.free_ports().find(|free| *free == port),
+        None => supply.free_ports().next(),
     };
     let best = candidates
         .filter_map(|(place, supply)| Some((headrooms[place], place, free(supply)?)))
@@ -128,6 +128,6 @@ fn load(device: &Add, port: u16) -> Load {
         usb_over: None,
         lacks_hat: false,
         role: None,
-        brick: false,
+        bricks: 0,
     }
 }

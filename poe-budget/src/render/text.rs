@@ -46,7 +46,14 @@ pub(super) fn headline(verdict: &Verdict<Answer>) -> String {
             .iter()
             .filter(|f| f.severity == Severity::Error)
     };
-    let unknown = |id: &str| matches!(id, "poe-allocation-unknown" | "poe-budget-unknown");
+    let unknown = |id: &str| {
+        let ids = [
+            "poe-allocation-unknown",
+            "poe-budget-unknown",
+            "poe-assign-unknown",
+        ];
+        ids.contains(&id)
+    };
     let word = match verdict.ok {
         true => "yes",
         false if errors().all(|finding| unknown(finding.id)) => "unknown",
