@@ -1,6 +1,6 @@
 //! From Kubernetes services to forwardings: who opted in, which ports, and which address leads there.
 
-use crate::forward::{Forward, aggregate};
+use crate::forward::{self, Forward};
 use crate::kubectl::{Port, Service};
 use crate::selection::{PortRef, Selection, Wish};
 use crate::site::Site;
@@ -224,25 +224,12 @@ fn of_family(
     sources: Option<&[IpNet]>,
     target: IpAddr,
 ) -> Result<Vec<Network>, Box<Finding>> {
-    let Some(sources) = sources else {
-        return Ok(Vec::new());
-    };
-    let same: Vec<IpNet> = sources
-        .iter()
-        .copied()
-        .filter(|net| net.addr().is_ipv4() == target.is_ipv4())
-        .collect();
-    if same.is_empty() {
+    forward::of_family(sources.unwrap_or_default(), target).ok_or_else(|| {
         let message = format!(
             "loadBalancerSourceRanges lets nobody connect to {target}: none is of its family"
         );
-        return Err(Box::new(Finding::info(
-            "nat-service-no-source",
-            subject,
-            message,
-        )));
-    }
-    Ok(aggregate(same))
+        Box::new(Finding::info("nat-service-no-source", subject, message))
+    })
 }
 
 /// Ports that were asked for and that the service has not.

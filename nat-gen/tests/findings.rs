@@ -97,7 +97,7 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
         ),
         (
             with(&[
-                lan6,
+                lan6.clone(),
                 expose(
                     json!([{"name": "a", "port": 80, "to_port": 81, "to_address": "2001:db8:11::50"}]),
                 ),
@@ -244,6 +244,25 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
             "error",
             "nat-no-target",
             "to_address",
+        ),
+        (
+            with(&[expose(
+                json!([{"name": "a", "port": 8443, "sources": ["2001:db8::/32"]}]),
+            )]),
+            "error",
+            "nat-no-source",
+            "none of them is an IPv4 network",
+        ),
+        (
+            with(&[
+                lan6,
+                expose(
+                    json!([{"name": "a", "port": 8443, "to_address": "2001:db8:11::50", "sources": ["0.0.0.0/0"]}]),
+                ),
+            ]),
+            "error",
+            "nat-no-source",
+            "name IPv6 networks",
         ),
         (
             with(&[expose(json!([]))]),
