@@ -55,7 +55,7 @@ fn order(forward: &Forward) -> impl Ord {
 fn worth_knowing(forwards: &[Forward], site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let (Some(router), Some(lan)) = (site.router, site.lan)
-        && !lan.contains(&router)
+        && site.login().is_none()
         && !forwards.is_empty()
     {
         let message = format!("the router's address {router} is not in the local network {lan}");

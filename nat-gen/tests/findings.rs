@@ -119,7 +119,23 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
             ]),
             "error",
             "nat-router-port",
-            "nobody could log in",
+            "nobody there could reach it",
+        ),
+        (
+            with(&[("/router/address", json!("10.9.9.9"))]),
+            "error",
+            "nat-router-port",
+            "tcp/443",
+        ),
+        (
+            with(&[
+                ("/network/gateway", Value::Null),
+                ("/router/address", Value::Null),
+                expose(udp(53)),
+            ]),
+            "error",
+            "nat-router-port",
+            "udp/53",
         ),
         (
             with(&[
