@@ -147,6 +147,12 @@ fn never(view: &View<'_>, severity: Severity) -> Option<Finding> {
             "a service of type ClusterIP has an address inside the cluster only",
             "change its type to LoadBalancer",
         ),
+        // `--all` takes load balancers and NodePorts; an address of its own is no wish to be reached from the internet.
+        "ClusterIP" if severity == Severity::Info => (
+            "nat-service-cluster-ip",
+            "a service of type ClusterIP is exposed only where it is asked for, also one with externalIPs",
+            "ask for it with --select NAMESPACE/NAME or the annotation cloud-at-home/expose",
+        ),
         "ClusterIP" | "LoadBalancer" | "NodePort" => return None,
         _ => (
             "nat-service-type",

@@ -800,6 +800,46 @@ fn external_addresses_of_a_cluster_ip_service_are_a_way() {
 }
 
 #[test]
+fn all_takes_no_cluster_ip_service_whatever_addresses_it_has() {
+    let services = edited("inner", "externalIPs", json!(["192.168.11.70"]));
+    let outcome = on_services(&["--all"], &[], &services);
+    check(
+        &outcome,
+        "info",
+        "nat-service-cluster-ip",
+        "also one with externalIPs",
+    );
+    let answer = outcome.json().unwrap();
+    assert!(!answer["rules"].to_string().contains("192.168.11.70"));
+}
+
+/// The addresses that are left to the router, in order.
+fn left_out(document: &Value) -> Vec<String> {
+    let outcome = run(&["-f", "rsc"], &document.to_string());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let script = outcome.text();
+    let returns = script
+        .lines()
+        .filter(|line| line.contains("action=\"return\""));
+    let address = |line: &str| line.split('"').nth(5).unwrap().to_owned();
+    returns.map(address).collect()
+}
+
+#[test]
+fn the_router_keeps_every_address_that_the_document_names() {
+    let elsewhere = with(&[
+        ("/router/address", json!("10.9.9.9")),
+        ("/router/other_addresses", json!(["192.168.11.1"])),
+    ]);
+    assert_eq!(left_out(&elsewhere), ["10.9.9.9", "192.168.11.1"]);
+    // The gateway of a pair of routers (VRRP) is an address of the one that is master.
+    let pair = with(&[("/router/address", json!("192.168.11.2"))]);
+    assert_eq!(left_out(&pair), ["192.168.11.2", "192.168.11.1"]);
+    let twice = with(&[("/router/other_addresses", json!(["192.168.11.1"]))]);
+    assert_eq!(left_out(&twice), ["192.168.11.1"]);
+}
+
+#[test]
 fn formats_bring_about_their_own_findings() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("nat.json");
