@@ -177,16 +177,12 @@ fn protocol(port: &Port<'_>) -> Option<Protocol> {
 }
 
 fn other_protocol(subject: &str, port: &Port<'_>, wish: &Wish) -> Finding {
-    let severity = match wish.severity() {
-        Severity::Info => Severity::Warning,
-        other => other,
-    };
     let name = port.protocol.as_deref().unwrap_or_default();
     let message = format!(
         "port {} speaks {name}: RouterOS matches ports of TCP and UDP only",
         port.port.0
     );
-    Finding::new(severity, "nat-service-protocol", subject, message)
+    Finding::new(wish.warning(), "nat-service-protocol", subject, message)
         .fix("leave the port out with the annotation cloud-at-home/expose-ports")
 }
 
