@@ -6,9 +6,10 @@ mod router;
 
 use cluster::document::Document;
 use cluster::inventory::{RouterOs, Section};
+use ipnet::IpNet;
 use nat_gen::expose;
 use nat_gen::firewall::{Action, Firewall, Role, Rule};
-use nat_gen::forward::Forward;
+use nat_gen::forward::{Forward, of_family};
 use nat_gen::plan::faults;
 use nat_gen::ports::{MAX_ITEMS, Ports, split};
 use nat_gen::refuse;
@@ -20,6 +21,7 @@ use proptest::prelude::*;
 use router::{CONNECTIONS, FILTER, FILTER6, Fault, HOOKS, NAT, Router, SCHEDULER, When};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const CLUSTER: &str = "home";
 
@@ -157,7 +159,9 @@ fn exposures() -> impl Strategy<Value = Value> {
         1 => Just(json!(["203.0.113.0/24", "198.51.100.7/32"])),
         1 => Just(json!(["192.168.0.0/16"])),
         1 => Just(json!(["192.168.11.128/25"])),
-        1 => Just(json!(["2001:db8:99::/48"])),
+        1 => Just(json!(["203.0.113.0/24", "::/0"])),
+        1 => Just(json!(["0.0.0.0/0", "2001:db8:99::/48"])),
+        1 => Just(json!(["198.51.100.0/24", "2001:db8:99::/48"])),
     ];
     // Few and near ports, so that neighbours and ranges are common.
     let one = (
@@ -180,23 +184,33 @@ fn exposures() -> impl Strategy<Value = Value> {
                 .enumerate()
                 .map(|(index, ((port, udp), (to, shift, sources)))| {
                     let v6 = to.contains(':');
-                    let fitting: Vec<&Value> = sources
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .filter(|s| s.as_str().unwrap().contains(':') == v6)
-                        .collect();
+                    // Where none is of the target's family, the entry is refused.
+                    let of_family = |s: &Value| s.as_str().unwrap().contains(':') == v6;
+                    let fits = sources.as_array().unwrap().iter().any(of_family);
                     json!({
                         "name": format!("s{index}"),
                         "protocol": if udp { "udp" } else { "tcp" },
                         "port": port,
                         "to_address": to,
                         "to_port": if v6 { port } else { port + shift },
-                        "sources": fitting,
+                        "sources": if fits { sources } else { json!([]) },
                     })
                 });
         Value::Array(list.collect())
     })
+}
+
+/// Networks of both families, everybody among them.
+fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+    let v4 = (any::<u32>(), 0u8..=3).prop_map(|(bits, length)| {
+        let length = [0, 1, 8, 32][usize::from(length)];
+        IpNet::new(std::net::Ipv4Addr::from(bits).into(), length).unwrap()
+    });
+    let v6 = (any::<u128>(), 0u8..=3).prop_map(|(bits, length)| {
+        let length = [0, 1, 16, 128][usize::from(length)];
+        IpNet::new(std::net::Ipv6Addr::from(bits).into(), length).unwrap()
+    });
+    prop::collection::vec(prop_oneof![v4, v6], 0..6)
 }
 
 fn imported(router: &Router, script: &str) -> Router {
@@ -680,6 +694,14 @@ fn a_rule_that_takes_too_much_is_refused_whoever_made_it() {
             spoilt(&|rule| rule.ports = many(1000)),
         ),
         (
+            "another family",
+            spoilt(&|rule| rule.source = Some("2001:db8::/32".parse().unwrap())),
+        ),
+        (
+            "another family",
+            spoilt(&|rule| rule.destination = Some("2001:db8::1".parse().unwrap())),
+        ),
+        (
             "a port that is none",
             spoilt(&|rule| rule.ports[0].first = 0),
         ),
@@ -698,6 +720,22 @@ fn a_rule_that_takes_too_much_is_refused_whoever_made_it() {
 }
 
 proptest! {
+    #[test]
+    fn sources_let_in_whom_they_name_and_nobody_else(sources in networks(), v6: bool, v4_client: u32, v6_client: u128) {
+        let target: IpAddr = if v6 { "2001:db8:11::50" } else { "192.168.11.50" }.parse().unwrap();
+        let stranger: IpAddr = if v6 { IpAddr::from(v6_client.to_be_bytes()) } else { IpAddr::from(v4_client.to_be_bytes()) };
+        let kept = of_family(&sources, target);
+        let own = sources.iter().map(IpNet::addr).filter(|a| a.is_ipv6() == v6);
+        for client in own.chain([stranger]) {
+            let named = sources.is_empty() || sources.iter().any(|net| net.contains(&client));
+            let let_in = kept.as_ref().is_some_and(|kept| kept.is_empty() || kept.iter().any(|net| net.net().contains(&client)));
+            prop_assert_eq!(let_in, named, "{} of {:?} as {:?}", client, sources, kept);
+        }
+        for net in kept.iter().flatten() {
+            prop_assert_eq!(net.net().addr().is_ipv6(), v6);
+        }
+    }
+
     #[test]
     fn ports_are_merged_split_and_none_is_lost(ports in prop::collection::btree_set(1u16..=65535, 0..200), near in prop::collection::btree_set(1u16..80, 0..80)) {
         let ports: std::collections::BTreeSet<u16> = ports.union(&near).copied().collect();
