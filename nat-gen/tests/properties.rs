@@ -310,7 +310,15 @@ fn saved(router: &Router, menu: &str) -> Vec<u8> {
             object.insert(name.clone(), json!(value));
         }
         object.insert(".id".to_owned(), json!(format!("*{:X}", item.id)));
-        object.insert("bytes".to_owned(), json!("0"));
+        for (name, value) in [
+            ("bytes", "0"),
+            ("packets", "0"),
+            ("invalid", "false"),
+            ("log", "false"),
+            ("log-prefix", ""),
+        ] {
+            object.insert(name.to_owned(), json!(value));
+        }
         Value::Object(object)
     });
     Value::Array(items.collect()).to_string().into_bytes()
@@ -541,6 +549,51 @@ fn rules_that_somebody_took_out_are_said_and_not_papered_over() {
     )
     .unwrap_err();
     assert_eq!(refused.id, "nat-rest-changed");
+}
+
+#[test]
+fn requests_see_a_rule_that_was_edited_in_place() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let whole = imported(&furnished(), &a.script());
+    let chain = a.names().chain(Role::Public);
+    let rule = whole
+        .items(NAT)
+        .iter()
+        .find(|i| i.get("chain") == chain)
+        .unwrap()
+        .id;
+    let edited = |name: &str, value: &str| {
+        let mut nat: Vec<Value> = serde_json::from_slice(&saved(&whole, NAT)).unwrap();
+        let id = format!("*{rule:X}");
+        nat.iter_mut().find(|item| item[".id"] == id).unwrap()[name] = json!(value);
+        let nat = Value::Array(nat).to_string();
+        let (filter, filter6) = (saved(&whole, FILTER), saved(&whole, FILTER6));
+        let state = State::read(nat.as_bytes(), Some(&filter), Some(&filter6)).unwrap();
+        let hooks = rsc::hooks(RouterOs::V7, true);
+        rest::plan(&state, &a.firewall, &a.names(), &hooks)
+    };
+    for (name, value) in [
+        ("src-address-list", "friends"),
+        ("in-interface", "ether1"),
+        ("src-address", "!203.0.113.0/24"),
+        ("dst-port", "81"),
+        ("to-ports", "22"),
+        ("disabled", "true"),
+        ("a-matcher-of-the-future", "x"),
+    ] {
+        let refused = edited(name, value).unwrap_err();
+        assert_eq!(refused.id, "nat-rest-changed");
+        assert!(refused.message.contains(name), "{}", refused.message);
+    }
+    for (name, value) in [
+        ("log", "true"),
+        ("log-prefix", "web"),
+        ("about", "x"),
+        ("src-mac-address", ""),
+        ("randomise-ports", "false"),
+    ] {
+        assert_eq!(edited(name, value).unwrap(), [], "{name}");
+    }
 }
 
 #[test]

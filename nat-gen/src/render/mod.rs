@@ -3,6 +3,7 @@
 pub mod metallb;
 pub mod nft;
 pub mod rest;
+pub mod rest_state;
 pub mod rsc;
 pub mod rsc_remove;
 mod rsc_words;
