@@ -6,5 +6,6 @@ pub mod rest;
 pub mod rest_state;
 pub mod rsc;
 pub mod rsc_remove;
+pub mod rsc_udp;
 mod rsc_words;
 pub mod text;
