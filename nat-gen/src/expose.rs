@@ -1,8 +1,10 @@
 //! From the document's `expose` to forwardings.
 
-use crate::forward::{Forward, aggregate};
+use crate::forward::{Forward, of_family};
 use cluster::finding::Finding;
 use cluster::inventory::Exposure;
+use cluster::name::Network;
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -12,14 +14,12 @@ pub fn forwards(expose: &[Exposure], default: Option<IpAddr>) -> (Vec<Forward>, 
     let mut findings = Vec::new();
     for entry in expose {
         let Some(to_address) = entry.to_address.or(default) else {
-            findings.push(
-                Finding::error(
-                    "nat-no-target",
-                    entry.name.to_string(),
-                    "it has no to_address, and the document has no load balancer's address to take instead",
-                )
-                .fix("name its to_address, or network.load_balancer.addresses"),
-            );
+            findings.push(no_target(entry));
+            continue;
+        };
+        let sources: Vec<IpNet> = entry.sources.iter().map(Network::net).collect();
+        let Some(sources) = of_family(&sources, to_address) else {
+            findings.push(no_source(entry, to_address));
             continue;
         };
         forwards.push(Forward {
@@ -29,7 +29,7 @@ pub fn forwards(expose: &[Exposure], default: Option<IpAddr>) -> (Vec<Forward>, 
             port: entry.port.get(),
             to_address,
             to_port: entry.to_port.unwrap_or(entry.port).get(),
-            sources: aggregate(entry.sources.iter().map(cluster::name::Network::net)),
+            sources,
         });
     }
     if expose.is_empty() {
@@ -39,6 +39,22 @@ pub fn forwards(expose: &[Exposure], default: Option<IpAddr>) -> (Vec<Forward>, 
         );
     }
     (forwards, findings)
+}
+
+fn no_target(entry: &Exposure) -> Finding {
+    let message =
+        "it has no to_address, and the document has no load balancer's address to take instead";
+    Finding::error("nat-no-target", entry.name.to_string(), message)
+        .fix("name its to_address, or network.load_balancer.addresses")
+}
+
+/// Whoever limits an entry to some means that the others stay out, also where none of them is of the target's family.
+fn no_source(entry: &Exposure, target: IpAddr) -> Finding {
+    let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
+    let message =
+        format!("its sources let nobody connect to {target}: none of them is an {family} network");
+    Finding::error("nat-no-source", entry.name.to_string(), message)
+        .fix(format!("name {family} networks in its sources"))
 }
 
 /// k3s-join's answer, as far as it matters here.

@@ -2,6 +2,7 @@
 
 use cluster::inventory::Protocol;
 use cluster::name::Network;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::IpAddr;
@@ -48,18 +49,27 @@ pub fn word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// Sources in their shortest form: sorted, none inside another; empty where one of them is everybody.
-pub fn aggregate(sources: impl IntoIterator<Item = ipnet::IpNet>) -> Vec<Network> {
-    let sources: Vec<ipnet::IpNet> = sources.into_iter().map(|net| net.trunc()).collect();
-    let mut shortest = ipnet::IpNet::aggregate(&sources);
+/// Who of `sources` may connect to `target`: those of its family in their shortest form, sorted and none inside another; empty
+/// for everybody. `None` where they let nobody of its family connect.
+///
+/// Everybody of the other family is nobody here, so the families are told apart before anything is put together.
+pub fn of_family(sources: &[IpNet], target: IpAddr) -> Option<Vec<Network>> {
+    let same = sources
+        .iter()
+        .filter(|net| net.addr().is_ipv4() == target.is_ipv4());
+    let same: Vec<IpNet> = same.map(IpNet::trunc).collect();
+    if same.is_empty() && !sources.is_empty() {
+        return None;
+    }
+    let mut shortest = IpNet::aggregate(&same);
     if shortest.iter().any(|net| net.prefix_len() == 0) {
-        return Vec::new();
+        return Some(Vec::new());
     }
     shortest.sort_unstable();
-    shortest.into_iter().filter_map(network).collect()
+    Some(shortest.into_iter().filter_map(network).collect())
 }
 
 /// The network as the document's type; it has no host bits, so there always is one.
-fn network(net: ipnet::IpNet) -> Option<Network> {
+fn network(net: IpNet) -> Option<Network> {
     Network::try_from(net.to_string()).ok()
 }

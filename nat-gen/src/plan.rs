@@ -1,7 +1,7 @@
 //! From what was asked for to the firewall, or to the reasons why not. Pure.
 
 use crate::answer::Answer;
-use crate::firewall::{Action, Firewall};
+use crate::firewall::{Action, Firewall, Role, Rule};
 use crate::forward::Forward;
 use crate::ports::{MAX_ITEMS, Ports};
 use crate::refuse;
@@ -10,6 +10,7 @@ use crate::routeros::Names;
 use crate::site::Site;
 use cluster::finding::{self, Finding};
 use cluster::inventory::Protocol;
+use std::net::IpAddr;
 
 /// The answer for these forwardings. `asked` are the findings that came with them; an error among them is a no too.
 pub fn plan(
@@ -54,7 +55,7 @@ fn order(forward: &Forward) -> impl Ord {
 fn worth_knowing(forwards: &[Forward], site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let (Some(router), Some(lan)) = (site.router, site.lan)
-        && !lan.contains(&router)
+        && site.login().is_none()
         && !forwards.is_empty()
     {
         let message = format!("the router's address {router} is not in the local network {lan}");
@@ -90,31 +91,44 @@ fn worth_knowing(forwards: &[Forward], site: &Site) -> Vec<Finding> {
 /// checks these.
 pub fn faults(firewall: &Firewall) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in firewall.chains.values().flatten() {
-        let translates = matches!(
-            rule.action,
-            Action::DstNat(..) | Action::Masquerade | Action::Accept
-        );
-        let anywhere = !rule.to_router && rule.destination.is_none();
-        let items: usize = rule.ports.iter().map(|range| range.items()).sum();
-        let wrong = |range: &Ports| range.first == 0 || range.first > range.last;
-        let problem = if translates && anywhere {
-            "has no destination match: it would take connections that only pass through the router"
-        } else if translates && (rule.protocol.is_none() || rule.ports.is_empty()) {
-            "has no port match: it would take every connection"
-        } else if items > MAX_ITEMS {
-            "has more ports than a rule holds"
-        } else if rule.ports.iter().any(wrong) || matches!(rule.action, Action::DstNat(_, Some(0)))
-        {
-            "has a port that is none"
-        } else {
-            continue;
-        };
-        findings.push(Finding::error(
-            "nat-rule-unsafe",
-            rule.to_string(),
-            format!("the rule {problem}; this is an error in nat-gen"),
-        ));
+    for (role, rules) in &firewall.chains {
+        for rule in rules {
+            let Some(problem) = problem(*role, rule) else {
+                continue;
+            };
+            findings.push(Finding::error(
+                "nat-rule-unsafe",
+                rule.to_string(),
+                format!("the rule {problem}; this is an error in nat-gen"),
+            ));
+        }
     }
     findings
+}
+
+fn problem(role: Role, rule: &Rule) -> Option<&'static str> {
+    let translates = matches!(
+        rule.action,
+        Action::DstNat(..) | Action::Masquerade | Action::Accept
+    );
+    let anywhere = !rule.to_router && rule.destination.is_none();
+    let items: usize = rule.ports.iter().map(|range| range.items()).sum();
+    let wrong = |range: &Ports| range.first == 0 || range.first > range.last;
+    let of_family = |address: IpAddr| address.is_ipv6() == (role == Role::Accept6);
+    let addresses = [rule.source.map(|net| net.addr()), rule.destination];
+    if !addresses.into_iter().flatten().all(of_family) {
+        Some("matches an address of another family than its chain")
+    } else if translates && anywhere {
+        Some(
+            "has no destination match: it would take connections that only pass through the router",
+        )
+    } else if translates && (rule.protocol.is_none() || rule.ports.is_empty()) {
+        Some("has no port match: it would take every connection")
+    } else if items > MAX_ITEMS {
+        Some("has more ports than a rule holds")
+    } else if rule.ports.iter().any(wrong) || matches!(rule.action, Action::DstNat(_, Some(0))) {
+        Some("has a port that is none")
+    } else {
+        None
+    }
 }

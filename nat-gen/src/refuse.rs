@@ -9,6 +9,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+/// DNS, TCP and UDP: with the router's default configuration the local network asks the router itself for names.
+const DNS: u16 = 53;
+
 /// Everything that speaks against the forwardings, and what is worth knowing about them.
 pub fn check(forwards: &[Forward], site: &Site, reserved: &[Reserved]) -> Vec<Finding> {
     let mut findings = taken_twice(forwards);
@@ -95,7 +98,7 @@ fn not_a_host(address: IpAddr, site: &Site) -> Option<&'static str> {
     let IpAddr::V4(address) = address else {
         return None;
     };
-    if site.router == Some(address) || site.other_addresses.contains(&address) {
+    if site.own_addresses().contains(&address) {
         return Some("the router itself");
     }
     let ends = |lan: ipnet::Ipv4Net| -> [Ipv4Addr; 2] { [lan.network(), lan.broadcast()] };
@@ -117,22 +120,21 @@ fn ipv6_port(forward: &Forward) -> Option<Finding> {
     })
 }
 
-/// Without the router's address its own services cannot be kept apart from the forwarding.
+/// Without the router's address in the local network its own services cannot be kept apart from the forwarding.
 fn router_port(forward: &Forward, site: &Site) -> Option<Finding> {
-    (is_routers(forward, site) && site.router.is_none()).then(|| {
+    (is_routers(forward, site) && site.login().is_none()).then(|| {
         let message = format!(
-            "the router itself answers on {}, and its address is not known: nobody could log in to it any more",
+            "the router itself answers on {}, and its address in the local network is not known: nobody there could reach it on this port any more, be it to log in or to ask for a name",
             forward.public()
         );
         Finding::error("nat-router-port", &forward.name, message)
-            .fix("name it in router.address (or network.gateway), so that it is left out")
+            .fix("name it in router.address (or network.gateway) or router.other_addresses, so that it is left out")
     })
 }
 
 fn is_routers(forward: &Forward, site: &Site) -> bool {
-    forward.protocol == Protocol::Tcp
-        && forward.to_address.is_ipv4()
-        && site.router_ports.contains(&forward.port)
+    let services = forward.protocol == Protocol::Tcp && site.router_ports.contains(&forward.port);
+    forward.to_address.is_ipv4() && (services || forward.port == DNS)
 }
 
 fn reserved_port(forward: &Forward, reserved: &[Reserved]) -> Option<Finding> {
@@ -159,7 +161,7 @@ fn reserved_port(forward: &Forward, reserved: &[Reserved]) -> Option<Finding> {
 
 /// Ports that the router answers on too: worth a word about who gets which connection.
 fn shared_with_router(forwards: &[Forward], site: &Site) -> Option<Finding> {
-    let router = site.router?;
+    let router = site.login()?;
     let shared: Vec<String> = forwards
         .iter()
         .filter(|f| is_routers(f, site))

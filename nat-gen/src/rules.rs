@@ -15,10 +15,11 @@ const COMMENT: usize = 120;
 
 /// The router's own addresses go back, then what comes from the internet or the local network goes on.
 pub fn entry(site: &Site) -> Vec<Rule> {
-    let own = site.router.iter().chain(&site.other_addresses);
-    let mut rules: Vec<Rule> = own
+    let mut rules: Vec<Rule> = site
+        .own_addresses()
+        .into_iter()
         .map(|address| Rule {
-            destination: Some(IpAddr::V4(*address)),
+            destination: Some(IpAddr::V4(address)),
             comment: "nat-gen: the router's own services stay its own".to_owned(),
             ..Rule::new(Action::Return)
         })

@@ -142,6 +142,11 @@ impl Wish {
         }
     }
 
+    /// The same where it is at least a warning: what is missing may be there later, or was meant to be there.
+    pub fn warning(&self) -> Severity {
+        self.severity().min(Severity::Warning)
+    }
+
     /// Whether this port is wanted.
     pub fn takes(&self, port: &Port<'_>) -> bool {
         self.whole || self.ports.iter().any(|wanted| wanted.is(port))

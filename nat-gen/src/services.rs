@@ -1,6 +1,6 @@
 //! From Kubernetes services to forwardings: who opted in, which ports, and which address leads there.
 
-use crate::forward::{Forward, aggregate};
+use crate::forward::{self, Forward};
 use crate::kubectl::{Port, Service};
 use crate::selection::{PortRef, Selection, Wish};
 use crate::site::Site;
@@ -147,6 +147,12 @@ fn never(view: &View<'_>, severity: Severity) -> Option<Finding> {
             "a service of type ClusterIP has an address inside the cluster only",
             "change its type to LoadBalancer",
         ),
+        // `--all` takes load balancers and NodePorts; an address of its own is no wish to be reached from the internet.
+        "ClusterIP" if severity == Severity::Info => (
+            "nat-service-cluster-ip",
+            "a service of type ClusterIP is exposed only where it is asked for, also one with externalIPs",
+            "ask for it with --select NAMESPACE/NAME or the annotation cloud-at-home/expose",
+        ),
         "ClusterIP" | "LoadBalancer" | "NodePort" => return None,
         _ => (
             "nat-service-type",
@@ -171,16 +177,12 @@ fn protocol(port: &Port<'_>) -> Option<Protocol> {
 }
 
 fn other_protocol(subject: &str, port: &Port<'_>, wish: &Wish) -> Finding {
-    let severity = match wish.severity() {
-        Severity::Info => Severity::Warning,
-        other => other,
-    };
     let name = port.protocol.as_deref().unwrap_or_default();
     let message = format!(
         "port {} speaks {name}: RouterOS matches ports of TCP and UDP only",
         port.port.0
     );
-    Finding::new(severity, "nat-service-protocol", subject, message)
+    Finding::new(wish.warning(), "nat-service-protocol", subject, message)
         .fix("leave the port out with the annotation cloud-at-home/expose-ports")
 }
 
@@ -224,25 +226,12 @@ fn of_family(
     sources: Option<&[IpNet]>,
     target: IpAddr,
 ) -> Result<Vec<Network>, Box<Finding>> {
-    let Some(sources) = sources else {
-        return Ok(Vec::new());
-    };
-    let same: Vec<IpNet> = sources
-        .iter()
-        .copied()
-        .filter(|net| net.addr().is_ipv4() == target.is_ipv4())
-        .collect();
-    if same.is_empty() {
+    forward::of_family(sources.unwrap_or_default(), target).ok_or_else(|| {
         let message = format!(
             "loadBalancerSourceRanges lets nobody connect to {target}: none is of its family"
         );
-        return Err(Box::new(Finding::info(
-            "nat-service-no-source",
-            subject,
-            message,
-        )));
-    }
-    Ok(aggregate(same))
+        Box::new(Finding::info("nat-service-no-source", subject, message))
+    })
 }
 
 /// Ports that were asked for and that the service has not.

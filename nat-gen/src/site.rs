@@ -24,6 +24,8 @@ pub struct Site {
     pub router: Option<Ipv4Addr>,
     /// Its further local addresses.
     pub other_addresses: Vec<Ipv4Addr>,
+    /// The nodes' gateway: where the document says another address for the router, a further one of its own (VRRP).
+    pub gateway: Option<Ipv4Addr>,
     /// The side of the internet.
     pub wan_side: Side,
     /// The side of the local network.
@@ -75,6 +77,7 @@ impl Site {
             lan_ipv6: network.map(lan_ipv6).transpose()?.flatten(),
             router: address(router, network)?,
             other_addresses: others(router)?,
+            gateway: gateway(network),
             wan_side: side(router.and_then(|r| r.wan.as_ref()), "wan", "WAN")?,
             lan_side: side(router.and_then(|r| r.lan.as_ref()), "lan", "LAN")?,
             default_firewall: router.and_then(|r| r.default_firewall).unwrap_or(true),
@@ -88,6 +91,27 @@ impl Site {
                 .as_ref()
                 .is_some_and(|s| !s.volumes.is_empty()),
         })
+    }
+
+    /// All addresses that are the router's own as far as the document says, each once. To leave out one that is not harms
+    /// nobody: only what is for the router itself comes to the rules.
+    pub fn own_addresses(&self) -> Vec<Ipv4Addr> {
+        let mut own: Vec<Ipv4Addr> = Vec::new();
+        let named = self.router.iter().chain(&self.other_addresses);
+        for address in named.chain(&self.gateway) {
+            if !own.contains(address) {
+                own.push(*address);
+            }
+        }
+        own
+    }
+
+    /// The address that people of the local network log in to the router by. One elsewhere keeps nobody from being locked out.
+    pub fn login(&self) -> Option<Ipv4Addr> {
+        let mut named = self.router.iter().chain(&self.other_addresses);
+        named
+            .find(|address| self.lan.is_none_or(|lan| lan.contains(*address)))
+            .copied()
     }
 
     /// Whether an address is in the local network of its family.
@@ -138,9 +162,13 @@ fn address(
     if let Some(given) = router.and_then(|r| r.address) {
         return ipv4(given, "router.address").map(Some);
     }
+    Ok(gateway(network))
+}
+
+fn gateway(network: Option<&NetworkSection>) -> Option<Ipv4Addr> {
     match network.and_then(|n| n.gateway) {
-        Some(IpAddr::V4(gateway)) => Ok(Some(gateway)),
-        _ => Ok(None),
+        Some(IpAddr::V4(gateway)) => Some(gateway),
+        _ => None,
     }
 }
 

@@ -157,12 +157,8 @@ fn expected(subject: &str, message: String) -> Finding {
 }
 
 fn unassigned(subject: String, wish: &Wish) -> Finding {
-    let severity = match wish.severity() {
-        Severity::Info => Severity::Warning,
-        other => other,
-    };
     Finding::new(
-        severity,
+        wish.warning(),
         "nat-service-pending",
         subject,
         "the load balancer has not assigned an address yet",

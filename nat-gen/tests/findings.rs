@@ -97,7 +97,7 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
         ),
         (
             with(&[
-                lan6,
+                lan6.clone(),
                 expose(
                     json!([{"name": "a", "port": 80, "to_port": 81, "to_address": "2001:db8:11::50"}]),
                 ),
@@ -119,7 +119,23 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
             ]),
             "error",
             "nat-router-port",
-            "nobody could log in",
+            "nobody there could reach it",
+        ),
+        (
+            with(&[("/router/address", json!("10.9.9.9"))]),
+            "error",
+            "nat-router-port",
+            "tcp/443",
+        ),
+        (
+            with(&[
+                ("/network/gateway", Value::Null),
+                ("/router/address", Value::Null),
+                expose(udp(53)),
+            ]),
+            "error",
+            "nat-router-port",
+            "udp/53",
         ),
         (
             with(&[
@@ -244,6 +260,25 @@ fn of_documents() -> Vec<(Value, &'static str, &'static str, &'static str)> {
             "error",
             "nat-no-target",
             "to_address",
+        ),
+        (
+            with(&[expose(
+                json!([{"name": "a", "port": 8443, "sources": ["2001:db8::/32"]}]),
+            )]),
+            "error",
+            "nat-no-source",
+            "none of them is an IPv4 network",
+        ),
+        (
+            with(&[
+                lan6,
+                expose(
+                    json!([{"name": "a", "port": 8443, "to_address": "2001:db8:11::50", "sources": ["0.0.0.0/0"]}]),
+                ),
+            ]),
+            "error",
+            "nat-no-source",
+            "name IPv6 networks",
         ),
         (
             with(&[expose(json!([]))]),
@@ -762,6 +797,46 @@ fn external_addresses_of_a_cluster_ip_service_are_a_way() {
     let outcome = on_services(&["--select", "data/inner"], &[], &services);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.text().contains("192.168.11.70"));
+}
+
+#[test]
+fn all_takes_no_cluster_ip_service_whatever_addresses_it_has() {
+    let services = edited("inner", "externalIPs", json!(["192.168.11.70"]));
+    let outcome = on_services(&["--all"], &[], &services);
+    check(
+        &outcome,
+        "info",
+        "nat-service-cluster-ip",
+        "also one with externalIPs",
+    );
+    let answer = outcome.json().unwrap();
+    assert!(!answer["rules"].to_string().contains("192.168.11.70"));
+}
+
+/// The addresses that are left to the router, in order.
+fn left_out(document: &Value) -> Vec<String> {
+    let outcome = run(&["-f", "rsc"], &document.to_string());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let script = outcome.text();
+    let returns = script
+        .lines()
+        .filter(|line| line.contains("action=\"return\""));
+    let address = |line: &str| line.split('"').nth(5).unwrap().to_owned();
+    returns.map(address).collect()
+}
+
+#[test]
+fn the_router_keeps_every_address_that_the_document_names() {
+    let elsewhere = with(&[
+        ("/router/address", json!("10.9.9.9")),
+        ("/router/other_addresses", json!(["192.168.11.1"])),
+    ]);
+    assert_eq!(left_out(&elsewhere), ["10.9.9.9", "192.168.11.1"]);
+    // The gateway of a pair of routers (VRRP) is an address of the one that is master.
+    let pair = with(&[("/router/address", json!("192.168.11.2"))]);
+    assert_eq!(left_out(&pair), ["192.168.11.2", "192.168.11.1"]);
+    let twice = with(&[("/router/other_addresses", json!(["192.168.11.1"]))]);
+    assert_eq!(left_out(&twice), ["192.168.11.1"]);
 }
 
 #[test]

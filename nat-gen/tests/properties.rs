@@ -6,9 +6,10 @@ mod router;
 
 use cluster::document::Document;
 use cluster::inventory::{RouterOs, Section};
+use ipnet::IpNet;
 use nat_gen::expose;
 use nat_gen::firewall::{Action, Firewall, Role, Rule};
-use nat_gen::forward::Forward;
+use nat_gen::forward::{Forward, of_family};
 use nat_gen::plan::faults;
 use nat_gen::ports::{MAX_ITEMS, Ports, split};
 use nat_gen::refuse;
@@ -20,6 +21,7 @@ use proptest::prelude::*;
 use router::{CONNECTIONS, FILTER, FILTER6, Fault, HOOKS, NAT, Router, SCHEDULER, When};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const CLUSTER: &str = "home";
 
@@ -157,7 +159,9 @@ fn exposures() -> impl Strategy<Value = Value> {
         1 => Just(json!(["203.0.113.0/24", "198.51.100.7/32"])),
         1 => Just(json!(["192.168.0.0/16"])),
         1 => Just(json!(["192.168.11.128/25"])),
-        1 => Just(json!(["2001:db8:99::/48"])),
+        1 => Just(json!(["203.0.113.0/24", "::/0"])),
+        1 => Just(json!(["0.0.0.0/0", "2001:db8:99::/48"])),
+        1 => Just(json!(["198.51.100.0/24", "2001:db8:99::/48"])),
     ];
     // Few and near ports, so that neighbours and ranges are common.
     let one = (
@@ -180,23 +184,33 @@ fn exposures() -> impl Strategy<Value = Value> {
                 .enumerate()
                 .map(|(index, ((port, udp), (to, shift, sources)))| {
                     let v6 = to.contains(':');
-                    let fitting: Vec<&Value> = sources
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .filter(|s| s.as_str().unwrap().contains(':') == v6)
-                        .collect();
+                    // Where none is of the target's family, the entry is refused.
+                    let of_family = |s: &Value| s.as_str().unwrap().contains(':') == v6;
+                    let fits = sources.as_array().unwrap().iter().any(of_family);
                     json!({
                         "name": format!("s{index}"),
                         "protocol": if udp { "udp" } else { "tcp" },
                         "port": port,
                         "to_address": to,
                         "to_port": if v6 { port } else { port + shift },
-                        "sources": fitting,
+                        "sources": if fits { sources } else { json!([]) },
                     })
                 });
         Value::Array(list.collect())
     })
+}
+
+/// Networks of both families, everybody among them.
+fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+    let v4 = (any::<u32>(), 0u8..=3).prop_map(|(bits, length)| {
+        let length = [0, 1, 8, 32][usize::from(length)];
+        IpNet::new(std::net::Ipv4Addr::from(bits).into(), length).unwrap()
+    });
+    let v6 = (any::<u128>(), 0u8..=3).prop_map(|(bits, length)| {
+        let length = [0, 1, 16, 128][usize::from(length)];
+        IpNet::new(std::net::Ipv6Addr::from(bits).into(), length).unwrap()
+    });
+    prop::collection::vec(prop_oneof![v4, v6], 0..6)
 }
 
 fn imported(router: &Router, script: &str) -> Router {
@@ -296,7 +310,15 @@ fn saved(router: &Router, menu: &str) -> Vec<u8> {
             object.insert(name.clone(), json!(value));
         }
         object.insert(".id".to_owned(), json!(format!("*{:X}", item.id)));
-        object.insert("bytes".to_owned(), json!("0"));
+        for (name, value) in [
+            ("bytes", "0"),
+            ("packets", "0"),
+            ("invalid", "false"),
+            ("log", "false"),
+            ("log-prefix", ""),
+        ] {
+            object.insert(name.to_owned(), json!(value));
+        }
         Value::Object(object)
     });
     Value::Array(items.collect()).to_string().into_bytes()
@@ -506,7 +528,11 @@ fn rules_that_somebody_took_out_are_said_and_not_papered_over() {
         .id;
     router.remove(NAT, &[own]).unwrap();
     let mut again = router.clone();
-    assert!(again.import(&a.script()).is_err());
+    let error = again.import(&a.script()).unwrap_err();
+    assert!(
+        format!("{error:?}").contains("added or removed by hand"),
+        "{error:?}"
+    );
     assert_eq!(again, router);
     let repaired = imported(&imported(&router, &a.removal()), &a.script());
     assert_eq!(
@@ -530,6 +556,51 @@ fn rules_that_somebody_took_out_are_said_and_not_papered_over() {
 }
 
 #[test]
+fn requests_see_a_rule_that_was_edited_in_place() {
+    let [a, _] = fixed().map(|expose| make(&expose, false));
+    let whole = imported(&furnished(), &a.script());
+    let chain = a.names().chain(Role::Public);
+    let rule = whole
+        .items(NAT)
+        .iter()
+        .find(|i| i.get("chain") == chain)
+        .unwrap()
+        .id;
+    let edited = |name: &str, value: &str| {
+        let mut nat: Vec<Value> = serde_json::from_slice(&saved(&whole, NAT)).unwrap();
+        let id = format!("*{rule:X}");
+        nat.iter_mut().find(|item| item[".id"] == id).unwrap()[name] = json!(value);
+        let nat = Value::Array(nat).to_string();
+        let (filter, filter6) = (saved(&whole, FILTER), saved(&whole, FILTER6));
+        let state = State::read(nat.as_bytes(), Some(&filter), Some(&filter6)).unwrap();
+        let hooks = rsc::hooks(RouterOs::V7, true);
+        rest::plan(&state, &a.firewall, &a.names(), &hooks)
+    };
+    for (name, value) in [
+        ("src-address-list", "friends"),
+        ("in-interface", "ether1"),
+        ("src-address", "!203.0.113.0/24"),
+        ("dst-port", "81"),
+        ("to-ports", "22"),
+        ("disabled", "true"),
+        ("a-matcher-of-the-future", "x"),
+    ] {
+        let refused = edited(name, value).unwrap_err();
+        assert_eq!(refused.id, "nat-rest-changed");
+        assert!(refused.message.contains(name), "{}", refused.message);
+    }
+    for (name, value) in [
+        ("log", "true"),
+        ("log-prefix", "web"),
+        ("about", "x"),
+        ("src-mac-address", ""),
+        ("randomise-ports", "false"),
+    ] {
+        assert_eq!(edited(name, value).unwrap(), [], "{name}");
+    }
+}
+
+#[test]
 fn leftovers_that_nothing_leads_to_are_replaced() {
     let [a, _] = fixed().map(|expose| make(&expose, false));
     let mut router = furnished();
@@ -541,78 +612,69 @@ fn leftovers_that_nothing_leads_to_are_replaced() {
     );
 }
 
+/// A connection as a router shows it: its ports behind the addresses, or beside them.
+fn connect(
+    router: &mut Router,
+    beside: bool,
+    protocol: &str,
+    [to, reply]: [&str; 2],
+    dstnat: &str,
+) {
+    let mut properties = vec![("protocol", protocol), ("dstnat", dstnat)];
+    let ends = [
+        (to, "dst-address", "dst-port"),
+        (reply, "reply-src-address", "reply-src-port"),
+    ];
+    for (end, address, port) in ends {
+        let (before, behind) = end.rsplit_once(':').unwrap();
+        properties.push((address, if beside { before } else { end }));
+        if beside {
+            properties.push((port, behind));
+        }
+    }
+    router.put(CONNECTIONS, &properties);
+}
+
 #[test]
 fn only_udp_connections_to_a_former_target_are_removed() {
     let [a, b] = fixed().map(|expose| make(&expose, false));
-    let connection = |router: &mut Router, protocol: &str, to: &str, reply: &str, dstnat: &str| {
-        router.put(
-            CONNECTIONS,
-            &[
-                ("protocol", protocol),
-                ("dst-address", to),
-                ("reply-src-address", reply),
-                ("dstnat", dstnat),
-            ],
+    let stale = ["198.51.100.1:53", "192.168.11.50:53"];
+    let others = [
+        ("udp", ["198.51.100.1:53", "192.168.11.51:5353"], "yes"),
+        ("udp", ["9.9.9.9:53", "9.9.9.9:53"], "no"),
+        ("udp", ["198.51.100.1:1053", "192.168.11.50:53"], "yes"),
+        ("tcp", ["198.51.100.1:53", "192.168.11.50:53"], "yes"),
+        ("tcp", ["198.51.100.1:80", "192.168.11.50:80"], "yes"),
+        // Rules of others that catch everybody's DNS, for the router itself and for a host.
+        ("udp", ["9.9.9.9:53", "192.168.11.1:53"], "yes"),
+        ("udp", ["9.9.9.9:53", "192.168.11.5:53"], "yes"),
+        ("udp", ["9.9.9.9:53", "192.168.11.150:53"], "yes"),
+    ];
+    for beside in [false, true] {
+        let mut router = imported(&furnished(), &a.script());
+        for (protocol, ends, dstnat) in others {
+            connect(&mut router, beside, protocol, ends, dstnat);
+        }
+        let kept = router.items(CONNECTIONS).to_vec();
+        connect(&mut router, beside, "udp", stale, "yes");
+        let all = router.items(CONNECTIONS).to_vec();
+        let left = |router: &Router| router.items(CONNECTIONS).to_vec();
+        assert_eq!(
+            left(&imported(&router, &b.script())),
+            all,
+            "without the flag none is touched"
         );
-    };
-    let mut router = imported(&furnished(), &a.script());
-    connection(
-        &mut router,
-        "udp",
-        "198.51.100.1:53",
-        "192.168.11.50:53",
-        "yes",
-    );
-    connection(
-        &mut router,
-        "udp",
-        "198.51.100.1:53",
-        "192.168.11.51:5353",
-        "yes",
-    );
-    connection(&mut router, "udp", "9.9.9.9:53", "9.9.9.9:53", "no");
-    connection(
-        &mut router,
-        "udp",
-        "198.51.100.1:1053",
-        "192.168.11.50:53",
-        "yes",
-    );
-    connection(
-        &mut router,
-        "tcp",
-        "198.51.100.1:80",
-        "192.168.11.50:80",
-        "yes",
-    );
-    let left = |router: &Router| router.items(CONNECTIONS).len();
-    assert_eq!(
-        left(&imported(&router, &b.script())),
-        5,
-        "without the flag none is touched"
-    );
-    let after = imported(&router, &b.script_with(None, true));
-    assert_eq!(left(&after), 4);
-    assert!(
-        after
-            .items(CONNECTIONS)
-            .iter()
-            .all(|c| c.get("dst-address") != "198.51.100.1:53"
-                || c.get("reply-src-address") == "192.168.11.51:5353")
-    );
-    // The second import changes no target, and so ends nothing.
-    let mut again = after.clone();
-    connection(
-        &mut again,
-        "udp",
-        "198.51.100.1:53",
-        "192.168.11.50:53",
-        "yes",
-    );
-    assert_eq!(
-        left(&imported(&again, &b.script_with(None, true))),
-        left(&again)
-    );
+        let mut after = imported(&router, &b.script_with(None, true));
+        assert_eq!(left(&after), kept, "ports beside the addresses: {beside}");
+        let waiting = imported(&router, &b.script_with(Some(60), true));
+        assert_eq!(left(&waiting), kept);
+        // The second import changes no target, and so ends nothing.
+        connect(&mut after, beside, "udp", stale, "yes");
+        assert_eq!(
+            left(&imported(&after, &b.script_with(None, true))),
+            left(&after)
+        );
+    }
 }
 
 #[test]
@@ -680,6 +742,14 @@ fn a_rule_that_takes_too_much_is_refused_whoever_made_it() {
             spoilt(&|rule| rule.ports = many(1000)),
         ),
         (
+            "another family",
+            spoilt(&|rule| rule.source = Some("2001:db8::/32".parse().unwrap())),
+        ),
+        (
+            "another family",
+            spoilt(&|rule| rule.destination = Some("2001:db8::1".parse().unwrap())),
+        ),
+        (
             "a port that is none",
             spoilt(&|rule| rule.ports[0].first = 0),
         ),
@@ -698,6 +768,22 @@ fn a_rule_that_takes_too_much_is_refused_whoever_made_it() {
 }
 
 proptest! {
+    #[test]
+    fn sources_let_in_whom_they_name_and_nobody_else(sources in networks(), v6: bool, v4_client: u32, v6_client: u128) {
+        let target: IpAddr = if v6 { "2001:db8:11::50" } else { "192.168.11.50" }.parse().unwrap();
+        let stranger: IpAddr = if v6 { IpAddr::from(v6_client.to_be_bytes()) } else { IpAddr::from(v4_client.to_be_bytes()) };
+        let kept = of_family(&sources, target);
+        let own = sources.iter().map(IpNet::addr).filter(|a| a.is_ipv6() == v6);
+        for client in own.chain([stranger]) {
+            let named = sources.is_empty() || sources.iter().any(|net| net.contains(&client));
+            let let_in = kept.as_ref().is_some_and(|kept| kept.is_empty() || kept.iter().any(|net| net.net().contains(&client)));
+            prop_assert_eq!(let_in, named, "{} of {:?} as {:?}", client, sources, kept);
+        }
+        for net in kept.iter().flatten() {
+            prop_assert_eq!(net.net().addr().is_ipv6(), v6);
+        }
+    }
+
     #[test]
     fn ports_are_merged_split_and_none_is_lost(ports in prop::collection::btree_set(1u16..=65535, 0..200), near in prop::collection::btree_set(1u16..80, 0..80)) {
         let ports: std::collections::BTreeSet<u16> = ports.union(&near).copied().collect();

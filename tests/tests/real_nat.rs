@@ -195,11 +195,10 @@ fn documents() -> Vec<String> {
                     "port": n * 7 % 500 + 1,
                     "to_port": if n % 5 == 1 { json!(n) } else { Value::Null },
                     "to_address": if n % 11 == 0 { "2001:db8:11::50" } else { "192.168.11.51" },
-                    "sources": if n % 13 == 0 { json!(["203.0.113.0/24", "198.51.100.0/24"]) } else { json!([]) },
+                    "sources": if n % 13 == 0 { json!(["203.0.113.0/24", "198.51.100.0/24", "2001:db8:99::/48", "::/0"]) } else { json!([]) },
                 })
             })
             .filter(|e| e["to_port"].is_null() || e["to_address"] != "2001:db8:11::50")
-            .filter(|e| e["sources"] == json!([]) || e["to_address"] != "2001:db8:11::50")
             .collect(),
     );
     all.push(document.to_string());
@@ -313,7 +312,7 @@ fn world() -> Value {
             to("https", 443),
             {"name": "dns", "protocol": "udp", "port": 53, "to_address": "192.168.11.50"},
             {"name": "node", "port": 8080, "to_address": "192.168.11.11", "to_port": 30080},
-            {"name": "few", "port": 8443, "to_address": "192.168.11.50", "sources": ["203.0.113.9/32"]},
+            {"name": "few", "port": 8443, "to_address": "192.168.11.50", "sources": ["203.0.113.9/32", "::/0"]},
         ],
     })
 }

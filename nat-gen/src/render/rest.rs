@@ -1,12 +1,13 @@
 //! Requests to RouterOS's REST API, planned against a saved state of the router: one JSON object for each, to be sent in order.
 
 use crate::firewall::{Firewall, Hook, Role};
+use crate::render::rest_state::{Item, changed, value};
 use crate::routeros::{self, Names, Property};
 use cluster::finding::Finding;
-use cluster::invalid::Invalid;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+pub use crate::render::rest_state::State;
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,71 +19,6 @@ pub struct Request {
     /// What to send; absent for `DELETE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<BTreeMap<&'static str, String>>,
-}
-
-/// A rule of the router, as its API prints it: all values are text.
-type Item = BTreeMap<String, String>;
-
-/// What the router was seen to have. A menu that was not saved is left alone.
-#[derive(Debug, Clone, Default)]
-pub struct State {
-    nat: Vec<Item>,
-    filter: Option<Vec<Item>>,
-    filter6: Option<Vec<Item>>,
-}
-
-impl State {
-    /// From the saved answers to `GET /rest/ip/firewall/nat`, `…/ip/firewall/filter` and `…/ipv6/firewall/filter`.
-    ///
-    /// # Errors
-    /// An answer that is no list of objects with `.id` and `chain`.
-    pub fn read(
-        nat: &[u8],
-        filter: Option<&[u8]>,
-        filter6: Option<&[u8]>,
-    ) -> Result<Self, Invalid> {
-        Ok(Self {
-            nat: items(nat)?,
-            filter: filter.map(items).transpose()?,
-            filter6: filter6.map(items).transpose()?,
-        })
-    }
-
-    fn items(&self, hook: Hook) -> Option<&[Item]> {
-        match hook {
-            Hook::Dstnat | Hook::Srcnat => Some(&self.nat),
-            Hook::Forward => self.filter.as_deref(),
-            Hook::Forward6 => self.filter6.as_deref(),
-        }
-    }
-}
-
-fn items(bytes: &[u8]) -> Result<Vec<Item>, Invalid> {
-    let list: Vec<Map<String, Value>> = serde_json::from_slice(bytes).map_err(|error| {
-        let problem = format!("expected a list of rules as the REST API prints it: {error}");
-        Invalid::new("", problem)
-    })?;
-    let mut items = Vec::with_capacity(list.len());
-    for (index, object) in list.into_iter().enumerate() {
-        let text = |value: Value| match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        let item: Item = object
-            .into_iter()
-            .map(|(key, value)| (key, text(value)))
-            .collect();
-        for key in [".id", "chain"] {
-            if !item.contains_key(key) {
-                return Err(Invalid::new(
-                    format!("[{index}]"),
-                    format!("expected a rule with {key:?}"),
-                ));
-            }
-        }
-        items.push(item);
-    }
-    Ok(items)
 }
 
 /// The requests that lead from `state` to `firewall`.
@@ -147,13 +83,13 @@ struct Part<'a> {
 impl Part<'_> {
     fn build(&self) -> Result<Vec<Request>, Box<Finding>> {
         let roles = self.hook.roles();
-        if roles.iter().all(|role| self.is_whole(*role)) {
+        let Some(difference) = roles.iter().find_map(|role| self.difference(*role)) else {
             return Ok(Vec::new());
-        }
+        };
         let new = self.names.chain(self.hook.entry());
         if self.jumps().any(|jump| value(jump, "jump-target") == new) {
             let message = format!(
-                "rules in the chains {}-* were changed by hand",
+                "rules in the chains {}-* were changed by hand: {difference}",
                 self.names.base()
             );
             return Err(Box::new(
@@ -176,18 +112,23 @@ impl Part<'_> {
         Ok(requests)
     }
 
-    /// Whether a chain on the router is, rule by rule, what it shall be.
-    fn is_whole(&self, role: Role) -> bool {
-        let there: Vec<&Item> = self.in_chain(&self.names.chain(role)).collect();
+    /// Where a chain on the router is not, rule by rule, what it shall be.
+    fn difference(&self, role: Role) -> Option<String> {
+        let chain = self.names.chain(role);
+        let there: Vec<&Item> = self.in_chain(&chain).collect();
         let rules = self.firewall.rules(role);
-        there.len() == rules.len()
-            && there.iter().zip(rules).all(|(item, rule)| {
-                let properties = routeros::rule(rule, &|role| self.names.chain(role));
-                value(item, "disabled") != "true"
-                    && properties
-                        .iter()
-                        .all(|(name, wanted)| value(item, name) == wanted)
-            })
+        if there.len() != rules.len() {
+            return Some(format!(
+                "{chain} has {} rules instead of {}",
+                there.len(),
+                rules.len()
+            ));
+        }
+        there.iter().zip(rules).find_map(|(item, rule)| {
+            let wanted = routeros::rule(rule, &|role| self.names.chain(role));
+            let changed = changed(item, &wanted)?;
+            Some(format!("{changed} of the rule {}", value(item, ".id")))
+        })
     }
 
     fn swap(&self) -> Vec<Request> {
@@ -266,10 +207,6 @@ impl Part<'_> {
     fn item_path(&self, item: &Item) -> String {
         format!("{}/{}", path(self.hook), value(item, ".id"))
     }
-}
-
-fn value<'a>(item: &'a Item, name: &str) -> &'a str {
-    item.get(name).map_or("", String::as_str)
 }
 
 /// The requests as lines.

@@ -6,8 +6,9 @@
 
 use crate::firewall::{Firewall, Hook, Role};
 use crate::forward::Forward;
+use crate::render::rsc_udp;
 use crate::render::rsc_words::{
-    add_jump, declare, find_jump, parameters, remove_all, remove_own, remove_undo, stale_udp,
+    add_jump, declare, find_jump, not_whole, parameters, remove_all, remove_own, remove_undo,
     undo_script, variable,
 };
 use crate::routeros::{self, Names, quote};
@@ -95,7 +96,9 @@ impl Writer<'_> {
         lines.push("  } on-error={".to_owned());
         lines.extend(indent(self.restore()));
         lines.push("  }".to_owned());
-        lines.extend(self.drop_udp());
+        if self.given.drop_udp {
+            lines.extend(rsc_udp::drop(self.given.forwards, self.names));
+        }
         lines.extend(self.clear());
         lines.push(format!("  :put {}", quote(&self.done())));
         lines
@@ -117,6 +120,7 @@ impl Writer<'_> {
                 "  :if ([:len ${jumps}] > 0) do={{:set {old} [{menu} get [:pick ${jumps} 0] jump-target]}}"
             ));
         }
+        lines.extend(self.used().map(|hook| self.by_hand(hook)));
         lines.push(format!("  :local ngSame {}", self.same()));
         lines.push(format!(
             "  :if (([:len $ngUndo] > 0) && ($ngSame = false)) do={{:error {}}}",
@@ -141,24 +145,27 @@ impl Writer<'_> {
         format!("({})", each.collect::<Vec<_>>().join(" && "))
     }
 
+    /// Rules that somebody added to or removed from chains that are in force are his to explain. It is said before anything is
+    /// tried: an error inside would be caught, and its words lost.
+    fn by_hand(&self, hook: Hook) -> String {
+        format!(
+            "  :if ((${} = {}) && ({})) do={{:error {}}}",
+            variable("Old", hook),
+            quote(&self.names.chain(hook.entry())),
+            not_whole(hook, self.names, self.given.firewall),
+            quote(
+                "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"
+            ),
+        )
+    }
+
     /// The new chains, where they are not there whole.
     fn build(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for hook in self.used() {
             let menu = hook.menu();
-            let counts = hook.roles().iter().map(|role| {
-                let chain = quote(&self.names.chain(*role));
-                let count = self.given.firewall.rules(*role).len();
-                format!("([:len [{menu} find where chain={chain}]] != {count})")
-            });
-            let counts = counts.collect::<Vec<_>>().join(" || ");
-            lines.push(format!("  :if ({counts}) do={{"));
-            lines.push(format!(
-                "    :if (${} = {}) do={{:error {}}}",
-                variable("Old", hook),
-                quote(&self.names.chain(hook.entry())),
-                quote("nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"),
-            ));
+            let not_whole = not_whole(hook, self.names, self.given.firewall);
+            lines.push(format!("  :if ({not_whole}) do={{"));
             lines.push(format!("    {}", remove_own(hook, self.names)));
             for role in hook.roles() {
                 for rule in self.given.firewall.rules(*role) {
@@ -235,24 +242,6 @@ impl Writer<'_> {
         }
         let message = "nat-gen: the import failed; what was in force before is in force";
         lines.push(format!("  :error {}", quote(message)));
-        lines
-    }
-
-    /// Connections to a changed UDP target: they would follow their old translation until they fall silent.
-    fn drop_udp(&self) -> Vec<String> {
-        let stale = stale_udp(self.given.forwards);
-        if !self.given.drop_udp || stale.is_empty() {
-            return Vec::new();
-        }
-        let old = variable("Old", Hook::Dstnat);
-        let mut lines = vec![format!(
-            "  :if ((${old} != \"\") && ($ngSame = false)) do={{:do {{"
-        )];
-        lines.extend(stale);
-        lines.push(format!(
-            "  }} on-error={{:log warning {}}}}}",
-            quote("nat-gen: not all UDP connections to former targets could be removed; they end within three minutes of silence")
-        ));
         lines
     }
 

@@ -1,11 +1,8 @@
 //! What both RouterOS scripts say: how our jumps and chains are found, and how they are removed.
 
-use crate::firewall::{Hook, Role};
-use crate::forward::Forward;
+use crate::firewall::{Firewall, Hook, Role};
 use crate::routeros::{self, Names, Property, escape, quote};
-use cluster::inventory::Protocol;
 use std::fmt::Write;
-use std::net::IpAddr;
 
 /// Declares the regular expressions of a hook: of its jump's targets, and of all its chains.
 pub fn declare(hook: Hook, names: &Names) -> [String; 2] {
@@ -32,6 +29,17 @@ pub fn find_jump(hook: Hook) -> String {
         quote(hook.chain()),
         variable("Gate", hook),
     )
+}
+
+/// Whether the chains of a hook have not as many rules as they shall have.
+pub fn not_whole(hook: Hook, names: &Names, firewall: &Firewall) -> String {
+    let menu = hook.menu();
+    let counts = hook.roles().iter().map(|role| {
+        let chain = quote(&names.chain(*role));
+        let count = firewall.rules(*role).len();
+        format!("([:len [{menu} find where chain={chain}]] != {count})")
+    });
+    counts.collect::<Vec<_>>().join(" || ")
 }
 
 /// Removes all chains of a hook, of whichever generation.
@@ -123,21 +131,4 @@ pub fn add_jump(hook: Hook, names: &Names) -> Vec<String> {
         ),
         "  }".to_owned(),
     ]
-}
-
-/// Removes translated UDP connections on our public ports that do not lead to where the ports lead now.
-pub fn stale_udp(forwards: &[Forward]) -> Vec<String> {
-    let udp = forwards.iter().filter(|f| f.protocol == Protocol::Udp);
-    udp.filter_map(|forward| {
-        let IpAddr::V4(to) = forward.to_address else {
-            return None;
-        };
-        let to = to.to_string().replace('.', "\\.");
-        Some(format!(
-            "    /ip firewall connection remove [/ip firewall connection find where protocol=\"udp\" and dstnat=yes and dst-address~{} and !(reply-src-address~{})]",
-            quote(&format!(":{}$", forward.port)),
-            quote(&format!("^{to}:{}$", forward.to_port)),
-        ))
-    })
-    .collect()
 }

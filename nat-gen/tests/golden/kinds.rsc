@@ -24,16 +24,18 @@
   :local ngJumpD [/ip firewall nat find where chain="dstnat" and action=jump and jump-target~$ngGateD]
   :local ngOldD ""
   :if ([:len $ngJumpD] > 0) do={:set ngOldD [/ip firewall nat get [:pick $ngJumpD 0] jump-target]}
+  :if (($ngOld6 = "ng-cloud-at-home-2947e90f22a4-6") && (([:len [/ipv6 firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-6"]] != 1))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
+  :if (($ngOldF = "ng-cloud-at-home-2947e90f22a4-f") && (([:len [/ip firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-f"]] != 4))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
+  :if (($ngOldS = "ng-cloud-at-home-2947e90f22a4-s") && (([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-s"]] != 3))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
+  :if (($ngOldD = "ng-cloud-at-home-2947e90f22a4-d") && (([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-d"]] != 5) || ([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-p"]] != 5))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
   :local ngSame (($ngOld6 = "ng-cloud-at-home-2947e90f22a4-6") && ($ngOldF = "ng-cloud-at-home-2947e90f22a4-f") && ($ngOldS = "ng-cloud-at-home-2947e90f22a4-s") && ($ngOldD = "ng-cloud-at-home-2947e90f22a4-d"))
   :if (([:len $ngUndo] > 0) && ($ngSame = false)) do={:error "nat-gen: an earlier change waits to be confirmed or undone; nothing was changed"}
   :do {
     :if (([:len [/ipv6 firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-6"]] != 1)) do={
-      :if ($ngOld6 = "ng-cloud-at-home-2947e90f22a4-6") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ipv6 firewall filter remove [/ipv6 firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-6"]
       /ipv6 firewall filter add chain="ng-cloud-at-home-2947e90f22a4-6" action="accept" in-interface="ether1" protocol="tcp" src-address="2001:db8:99::/48" dst-address="2001:db8:11::50/128" dst-port="443" comment="nat-gen: six"
     }
     :if (([:len [/ip firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-f"]] != 4)) do={
-      :if ($ngOldF = "ng-cloud-at-home-2947e90f22a4-f") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ip firewall filter remove [/ip firewall filter find where chain="ng-cloud-at-home-2947e90f22a4-f"]
       /ip firewall filter add chain="ng-cloud-at-home-2947e90f22a4-f" action="accept" protocol="tcp" dst-address="192.168.11.50" dst-port="80" comment="nat-gen: alt, http"
       /ip firewall filter add chain="ng-cloud-at-home-2947e90f22a4-f" action="accept" protocol="tcp" src-address="192.168.11.20" dst-address="192.168.11.50" dst-port="8443" comment="nat-gen: few"
@@ -41,14 +43,12 @@
       /ip firewall filter add chain="ng-cloud-at-home-2947e90f22a4-f" action="accept" protocol="udp" dst-address="192.168.11.51" dst-port="53,27015-27016" comment="nat-gen: dns, game, game-next"
     }
     :if (([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-s"]] != 3)) do={
-      :if ($ngOldS = "ng-cloud-at-home-2947e90f22a4-s") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ip firewall nat remove [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-s"]
       /ip firewall nat add chain="ng-cloud-at-home-2947e90f22a4-s" action="masquerade" out-interface="bridge" protocol="tcp" src-address="192.168.11.0/24" dst-address="192.168.11.50" dst-port="80" comment="nat-gen: alt, http"
       /ip firewall nat add chain="ng-cloud-at-home-2947e90f22a4-s" action="masquerade" out-interface="bridge" protocol="tcp" src-address="192.168.11.20" dst-address="192.168.11.50" dst-port="8443" comment="nat-gen: few"
       /ip firewall nat add chain="ng-cloud-at-home-2947e90f22a4-s" action="masquerade" out-interface="bridge" protocol="udp" src-address="192.168.11.0/24" dst-address="192.168.11.51" dst-port="53,27015-27016" comment="nat-gen: dns, game, game-next"
     }
     :if (([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-d"]] != 5) || ([:len [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-p"]] != 5)) do={
-      :if ($ngOldD = "ng-cloud-at-home-2947e90f22a4-d") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ip firewall nat remove [/ip firewall nat find where chain="ng-cloud-at-home-2947e90f22a4-d" or chain="ng-cloud-at-home-2947e90f22a4-p"]
       /ip firewall nat add chain="ng-cloud-at-home-2947e90f22a4-d" action="return" dst-address="192.168.11.1" comment="nat-gen: the router's own services stay its own"
       /ip firewall nat add chain="ng-cloud-at-home-2947e90f22a4-d" action="return" dst-address="10.8.0.1" comment="nat-gen: the router's own services stay its own"
@@ -87,9 +87,15 @@
     :error "nat-gen: the import failed; what was in force before is in force"
   }
   :if (($ngOldD != "") && ($ngSame = false)) do={:do {
-    /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and dst-address~":53\$" and !(reply-src-address~"^192\\.168\\.11\\.51:53\$")]
-    /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and dst-address~":27015\$" and !(reply-src-address~"^192\\.168\\.11\\.51:27015\$")]
-    /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and dst-address~":27016\$" and !(reply-src-address~"^192\\.168\\.11\\.51:27016\$")]
+    :foreach ngRule in=[/ip firewall nat find where chain~$ngMineD and chain!="ng-cloud-at-home-2947e90f22a4-p" and action=dst-nat and protocol="udp"] do={
+      :local ngFormer ("^" . [/ip firewall nat get $ngRule to-addresses] . "(:|\$)")
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-address~":53\$" and !(reply-src-address~"^192\\.168\\.11\\.51:53\$")]
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-port=53 and !(reply-src-address="192.168.11.51" and reply-src-port=53)]
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-address~":27015\$" and !(reply-src-address~"^192\\.168\\.11\\.51:27015\$")]
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-port=27015 and !(reply-src-address="192.168.11.51" and reply-src-port=27015)]
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-address~":27016\$" and !(reply-src-address~"^192\\.168\\.11\\.51:27016\$")]
+      /ip firewall connection remove [/ip firewall connection find where protocol="udp" and dstnat=yes and reply-src-address~$ngFormer and dst-port=27016 and !(reply-src-address="192.168.11.51" and reply-src-port=27016)]
+    }
   } on-error={:log warning "nat-gen: not all UDP connections to former targets could be removed; they end within three minutes of silence"}}
   :do {
     /system scheduler remove [/system scheduler find where name="ng-cloud-at-home-undo"]

@@ -24,16 +24,16 @@
   :local ngJumpD [/ip firewall nat find where chain="dstnat" and action=jump and jump-target~$ngGateD]
   :local ngOldD ""
   :if ([:len $ngJumpD] > 0) do={:set ngOldD [/ip firewall nat get [:pick $ngJumpD 0] jump-target]}
+  :if (($ngOldS = "ng-cloud-at-home-26a629559621-s") && (([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-s"]] != 1))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
+  :if (($ngOldD = "ng-cloud-at-home-26a629559621-d") && (([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-d"]] != 3) || ([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-p"]] != 1))) do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
   :local ngSame ((($ngOld6 = "") || ($ngOld6 = "ng-cloud-at-home-26a629559621-6")) && (($ngOldF = "") || ($ngOldF = "ng-cloud-at-home-26a629559621-f")) && ($ngOldS = "ng-cloud-at-home-26a629559621-s") && ($ngOldD = "ng-cloud-at-home-26a629559621-d"))
   :if (([:len $ngUndo] > 0) && ($ngSame = false)) do={:error "nat-gen: an earlier change waits to be confirmed or undone; nothing was changed"}
   :do {
     :if (([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-s"]] != 1)) do={
-      :if ($ngOldS = "ng-cloud-at-home-26a629559621-s") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ip firewall nat remove [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-s"]
       /ip firewall nat add chain="ng-cloud-at-home-26a629559621-s" action="masquerade" out-interface-list="LAN" protocol="tcp" src-address="192.168.11.0/24" dst-address="192.168.11.50" dst-port="80,443" comment="nat-gen: http, https"
     }
     :if (([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-d"]] != 3) || ([:len [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-p"]] != 1)) do={
-      :if ($ngOldD = "ng-cloud-at-home-26a629559621-d") do={:error "nat-gen: rules in its chains were added or removed by hand; import the removal script, then this one"}
       /ip firewall nat remove [/ip firewall nat find where chain="ng-cloud-at-home-26a629559621-d" or chain="ng-cloud-at-home-26a629559621-p"]
       /ip firewall nat add chain="ng-cloud-at-home-26a629559621-d" action="return" dst-address="192.168.11.1" comment="nat-gen: the router's own services stay its own"
       /ip firewall nat add chain="ng-cloud-at-home-26a629559621-d" action="jump" jump-target="ng-cloud-at-home-26a629559621-p" in-interface-list="WAN" dst-address-type="local" comment="nat-gen: from the internet"

@@ -104,6 +104,7 @@ enum Statement {
     Set(String, Expr),
     If(Expr, Box<Statement>, Option<Box<Statement>>),
     Do(Box<Statement>, Option<Box<Statement>>),
+    Foreach(String, Expr, Box<Statement>),
     Error(Expr),
     Say(Expr),
     Len(Expr),
@@ -201,6 +202,15 @@ impl Machine<'_> {
                     outcome?;
                 }
             },
+            Statement::Foreach(name, of, body) => {
+                for id in self.value(of)?.ids()? {
+                    self.scopes
+                        .push(BTreeMap::from([(name.clone(), Value::Ids(vec![id]))]));
+                    let outcome = self.run(body);
+                    self.scopes.pop();
+                    outcome?;
+                }
+            }
             Statement::Error(text) => return error(self.value(text)?.text()?),
             Statement::Say(text) => {
                 self.value(text)?.text()?;
@@ -344,6 +354,9 @@ impl Machine<'_> {
                 let left = self.value(left)?;
                 // Both sides are always worked out, as RouterOS does.
                 let right = self.value(right)?;
+                if operator == "." {
+                    return Ok(Value::Text(left.text()? + &right.text()?));
+                }
                 Value::Truth(match operator.as_str() {
                     "=" => left == right,
                     "!=" => left != right,
@@ -502,6 +515,13 @@ impl Parser<'_> {
                 };
                 Statement::Do(body, caught)
             }
+            "foreach" => {
+                let name = self.word()?;
+                self.need(" in=")?;
+                let of = self.term()?;
+                self.need(" do=")?;
+                Statement::Foreach(name, of, Box::new(self.block()?))
+            }
             "error" => Statement::Error(self.term()?),
             "put" => Statement::Say(self.term()?),
             "log" => {
@@ -619,7 +639,7 @@ impl Parser<'_> {
                 let mut left = self.term()?;
                 while !self.take(")") {
                     self.need(" ")?;
-                    let operators = ["!=", "=", ">", "&&", "||"];
+                    let operators = ["!=", "=", ">", "&&", "||", "."];
                     let Some(operator) = operators.into_iter().find(|o| self.take(o)) else {
                         return self.fail("an operator");
                     };
