@@ -16,7 +16,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
+mod due;
 mod facts;
+
+use due::changed_since;
 
 /// How many differences are named; all are counted.
 const NAMED: usize = 50;
@@ -28,13 +31,14 @@ pub enum Content {
     Metadata,
     /// All of it, the copy's as its disk has it.
     Bytes,
-    /// The same of files that were last modified before then (seconds since 1970), and stay as they are while they are
+    /// The same of files that were last changed before then (seconds since 1970), and stay as they are while they are
     /// compared; of the others as [`Content::Metadata`]. For a source that is in use.
     Settled(i64),
-    /// The same of files that were modified, or whose copy was made, since then (seconds since 1970); of the others as
-    /// [`Content::Metadata`].
+    /// The same of files that were changed, or may have come to their place, or whose copy was made, since then (seconds
+    /// since 1970); of the others as [`Content::Metadata`]. The change time (ctime) decides: whoever keeps a file's size and
+    /// sets its time of modification back (`cp -p`, `tar`, `touch -r`) renews that, and nobody can set it.
     Since {
-        /// Since when a file may have been modified: before that everything was flushed, so that no later change through
+        /// Since when a file may have been changed: before that everything was flushed, so that no later change through
         /// memory (mmap) hides behind an older time.
         modified: i64,
         /// Since when copies were made.
@@ -71,11 +75,15 @@ struct Pair {
     to: OwnedFd,
     stat: Statx,
     found: Statx,
+    /// Whether it or a folder above it may have been another folder before the time that counts.
+    moved: bool,
 }
 
 struct Compare<'a> {
     content: Content,
     flags: u32,
+    /// Whether the source's file system renews the change time of whatever gets another name.
+    renews: bool,
     counters: &'a Counters,
     links: Mutex<Links>,
     differences: Mutex<Differences>,
@@ -99,10 +107,12 @@ pub fn verify(
         to: copy.reopen()?,
         stat,
         found: meta::stat(copy.folder())?,
+        moved: false,
     };
     let compare = Compare {
         content,
         flags: Abilities::of(copy)?.flags,
+        renews: Abilities::of(source)?.renews_change_times(),
         counters,
         links: Mutex::new(Links::new(tempfile::tempfile)),
         differences: Mutex::default(),
@@ -163,15 +173,8 @@ impl Compare<'_> {
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(None),
             file => file.context("opening the copy")?,
         };
-        let from_disk = match self.content {
-            Content::Bytes | Content::Settled(_) => true,
-            Content::Since { modified, copied } => {
-                let stat = meta::stat(&file)?;
-                // The copy has its original's time of modification.
-                stat.stx_ctime.tv_sec >= copied || stat.stx_mtime.tv_sec >= modified
-            }
-            Content::Metadata | Content::View => false,
-        };
+        let from_disk =
+            self.content != Content::View && self.due_by_copy(pair, &meta::stat(&file)?);
         if from_disk {
             data::read_from_disk(file.as_fd()).context("reading the copy")?;
         }
@@ -185,54 +188,104 @@ impl Compare<'_> {
         ahead: Option<OwnedFd>,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let (pair, name) = (&dir.node, &entry.name);
-        let path = || dir.path(name);
-        let Some(stat) =
-            meta::stat_if_there(pair.from.as_fd(), name).context("reading the status")?
-        else {
+        let (from, name) = (dir.node.from.as_fd(), &entry.name);
+        let stat = meta::stat_if_there(from, name).context("reading the status")?;
+        let Some(stat) = stat else {
             // Gone since it was listed.
             return Ok(());
         };
+        let compared = self.names(dir, name, &stat, ahead, scratch);
+        // What a running engine removes or replaces meanwhile cannot be read as what it was.
+        if compared.is_err() && is_gone(from, name, &stat)? {
+            return Ok(());
+        }
+        compared
+    }
+
+    /// Compares a name of the source that has this status with the same name of the copy.
+    fn names(
+        &self,
+        dir: &Dir<Pair>,
+        name: &CString,
+        stat: &Statx,
+        ahead: Option<OwnedFd>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (pair, path) = (&dir.node, dir.path(name));
         let found = match &ahead {
-            Some(file) => Some(meta::stat(file)).transpose(),
+            Some(file) => meta::stat(file).map(Some),
             None => meta::stat_if_there(pair.to.as_fd(), name),
         };
         let Some(found) = found.context("reading the copy's status")? else {
-            self.differ(&path(), "missing");
+            self.differ(&path, "missing");
             return Ok(());
         };
-        let path = &path();
-        if !self.status(path, &stat, &found) {
+        if !self.status(&path, stat, &found) {
             return Ok(());
         }
-        self.link(path, &stat, &found)?;
-        match (meta::kind(&stat), ahead) {
-            (FileType::RegularFile, Some(to)) => {
-                let from =
-                    meta::open_file(pair.from.as_fd(), name).context("opening the source")?;
-                self.extra(
-                    path,
-                    Place::Open(from.as_fd()),
-                    Place::Open(to.as_fd()),
-                    scratch,
-                )?;
-                self.content(path, (from.as_fd(), &stat), (to.as_fd(), &found), scratch)
+        self.link(&path, stat, &found)?;
+        match meta::kind(stat) {
+            FileType::RegularFile => {
+                let to = match ahead {
+                    Some(to) => to,
+                    None => meta::open_file(pair.to.as_fd(), name).context("opening the copy")?,
+                };
+                self.file(pair, (name, &path), stat, (to.as_fd(), &found), scratch)
             }
-            (FileType::RegularFile | FileType::Directory, _) => Ok(()),
-            (kind, _) => {
-                let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
-                if kind == FileType::Symlink && !super::same_target(from, to, name)? {
-                    self.differ(path, "symlink");
-                }
-                self.extra(
-                    path,
-                    Place::Named(from, name),
-                    Place::Named(to, name),
-                    scratch,
-                )
-            }
+            FileType::Directory => Ok(()),
+            kind => self.special(pair, (name, &path), kind, scratch),
         }
     }
+
+    fn file(
+        &self,
+        pair: &Pair,
+        (name, path): (&CStr, &[u8]),
+        stat: &Statx,
+        (to, found): (BorrowedFd<'_>, &Statx),
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let from = meta::open_file(pair.from.as_fd(), name).context("opening the source")?;
+        let from = from.as_fd();
+        self.extra(path, Place::Open(from), Place::Open(to), scratch)?;
+        self.holes(path, (from, stat), (to, found))?;
+        let skipped = match self.content {
+            Content::Settled(time) => changed_since(stat, time),
+            _ => !self.due_by_copy(pair, found) && !self.changed(stat),
+        };
+        if skipped || stat.stx_size != found.stx_size {
+            return Ok(());
+        }
+        if !self.due_by_copy(pair, found) {
+            // Nothing of the copy said that it would be read.
+            data::read_from_disk(to).context("reading the copy")?;
+        }
+        self.content(path, (from, stat), to, scratch)
+    }
+
+    /// A symbolic link, device, FIFO or socket.
+    fn special(
+        &self,
+        pair: &Pair,
+        (name, path): (&CStr, &[u8]),
+        kind: FileType,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
+        if kind == FileType::Symlink && !super::same_target(from, to, name)? {
+            self.differ(path, "symlink");
+        }
+        let (from, to) = (Place::Named(from, name), Place::Named(to, name));
+        self.extra(path, from, to, scratch)
+    }
+}
+
+/// Whether a name no longer leads to the file that had this status.
+fn is_gone(folder: BorrowedFd<'_>, name: &CStr, stat: &Statx) -> Result<bool> {
+    let now = meta::stat_if_there(folder, name).context("reading the status")?;
+    Ok(now.is_none_or(|now| {
+        meta::identity(&now) != meta::identity(stat) || meta::kind(&now) != meta::kind(stat)
+    }))
 }
 
 impl Walk for Compare<'_> {
@@ -276,6 +329,7 @@ impl Walk for Compare<'_> {
             to,
             stat,
             found,
+            moved: self.moved(&parent.node, &stat),
         };
         self.folder(&pair, &path, scratch).with_context(comparing)?;
         Ok(Some(pair))
