@@ -5,21 +5,20 @@ use super::links::Links;
 use super::meta::{self, Place};
 use super::scratch::Scratch;
 use super::walk::{self, Dir, Entry, Walk};
-use super::{Counters, Tree, data};
+use super::{Counters, Tree};
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 mod due;
 mod facts;
-
-use due::changed_since;
+mod name;
 
 /// How many differences are named; all are counted.
 const NAMED: usize = 50;
@@ -31,8 +30,8 @@ pub enum Content {
     Metadata,
     /// All of it, the copy's as its disk has it.
     Bytes,
-    /// The same of files that were last changed before then (seconds since 1970), and stay as they are while they are
-    /// compared; of the others as [`Content::Metadata`]. For a source that is in use.
+    /// The same of files that were last changed, and came to their place, before then (seconds since 1970), and stay as they
+    /// are while they are compared; of the others as [`Content::Metadata`]. For a source that is in use.
     Settled(i64),
     /// The same of files that were changed, or may have come to their place, or whose copy was made, since then (seconds
     /// since 1970); of the others as [`Content::Metadata`]. The change time (ctime) decides: whoever keeps a file's size and
@@ -166,126 +165,6 @@ impl Compare<'_> {
             }
         }
     }
-
-    /// Opens a file of the copy and starts reading it; `None` where it is not there or no file.
-    fn prefetch(&self, pair: &Pair, name: &CStr) -> Result<Option<OwnedFd>> {
-        let file = match meta::open_file(pair.to.as_fd(), name) {
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(None),
-            file => file.context("opening the copy")?,
-        };
-        let from_disk =
-            self.content != Content::View && self.due_by_copy(pair, &meta::stat(&file)?);
-        if from_disk {
-            data::read_from_disk(file.as_fd()).context("reading the copy")?;
-        }
-        Ok(Some(file))
-    }
-
-    fn entry(
-        &self,
-        dir: &Dir<Pair>,
-        entry: &Entry,
-        ahead: Option<OwnedFd>,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let (from, name) = (dir.node.from.as_fd(), &entry.name);
-        let stat = meta::stat_if_there(from, name).context("reading the status")?;
-        let Some(stat) = stat else {
-            // Gone since it was listed.
-            return Ok(());
-        };
-        let compared = self.names(dir, name, &stat, ahead, scratch);
-        // What a running engine removes or replaces meanwhile cannot be read as what it was.
-        if compared.is_err() && is_gone(from, name, &stat)? {
-            return Ok(());
-        }
-        compared
-    }
-
-    /// Compares a name of the source that has this status with the same name of the copy.
-    fn names(
-        &self,
-        dir: &Dir<Pair>,
-        name: &CString,
-        stat: &Statx,
-        ahead: Option<OwnedFd>,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let (pair, path) = (&dir.node, dir.path(name));
-        let found = match &ahead {
-            Some(file) => meta::stat(file).map(Some),
-            None => meta::stat_if_there(pair.to.as_fd(), name),
-        };
-        let Some(found) = found.context("reading the copy's status")? else {
-            self.differ(&path, "missing");
-            return Ok(());
-        };
-        if !self.status(&path, stat, &found) {
-            return Ok(());
-        }
-        self.link(&path, stat, &found)?;
-        match meta::kind(stat) {
-            FileType::RegularFile => {
-                let to = match ahead {
-                    Some(to) => to,
-                    None => meta::open_file(pair.to.as_fd(), name).context("opening the copy")?,
-                };
-                self.file(pair, (name, &path), stat, (to.as_fd(), &found), scratch)
-            }
-            FileType::Directory => Ok(()),
-            kind => self.special(pair, (name, &path), kind, scratch),
-        }
-    }
-
-    fn file(
-        &self,
-        pair: &Pair,
-        (name, path): (&CStr, &[u8]),
-        stat: &Statx,
-        (to, found): (BorrowedFd<'_>, &Statx),
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let from = meta::open_file(pair.from.as_fd(), name).context("opening the source")?;
-        let from = from.as_fd();
-        self.extra(path, Place::Open(from), Place::Open(to), scratch)?;
-        self.holes(path, (from, stat), (to, found))?;
-        let skipped = match self.content {
-            Content::Settled(time) => changed_since(stat, time),
-            _ => !self.due_by_copy(pair, found) && !self.changed(stat),
-        };
-        if skipped || stat.stx_size != found.stx_size {
-            return Ok(());
-        }
-        if !self.due_by_copy(pair, found) {
-            // Nothing of the copy said that it would be read.
-            data::read_from_disk(to).context("reading the copy")?;
-        }
-        self.content(path, (from, stat), to, scratch)
-    }
-
-    /// A symbolic link, device, FIFO or socket.
-    fn special(
-        &self,
-        pair: &Pair,
-        (name, path): (&CStr, &[u8]),
-        kind: FileType,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
-        if kind == FileType::Symlink && !super::same_target(from, to, name)? {
-            self.differ(path, "symlink");
-        }
-        let (from, to) = (Place::Named(from, name), Place::Named(to, name));
-        self.extra(path, from, to, scratch)
-    }
-}
-
-/// Whether a name no longer leads to the file that had this status.
-fn is_gone(folder: BorrowedFd<'_>, name: &CStr, stat: &Statx) -> Result<bool> {
-    let now = meta::stat_if_there(folder, name).context("reading the status")?;
-    Ok(now.is_none_or(|now| {
-        meta::identity(&now) != meta::identity(stat) || meta::kind(&now) != meta::kind(stat)
-    }))
 }
 
 impl Walk for Compare<'_> {
