@@ -1,7 +1,7 @@
 //! Copies and verifies.
 
 use crate::answer::{Copied, Verified};
-use crate::copy::{self, Content, Counters, Options};
+use crate::copy::{self, Content, Counters, Differences, Options};
 use crate::memory;
 use crate::observe::{Observed, State};
 use crate::overlay;
@@ -107,24 +107,7 @@ pub fn verify(
         chains = Some(seen.chains);
         findings.extend(seen.findings);
     }
-    if let Some(first) = differences.named.first() {
-        let message = format!(
-            "it is not equal to {}: {} differences, the first: {} ({})",
-            request.from.display(),
-            differences.count,
-            first.path,
-            first.what
-        );
-        findings.push(
-            Finding::error(
-                "dockerroot-tree-differs",
-                request.to.display().to_string(),
-                message,
-            )
-            .fix("make it equal with --update --apply while nothing writes to the source")
-            .evidence(json!({"differences": differences.count})),
-        );
-    }
+    findings.extend(differ(request, &differences));
     let verified = Verified {
         names: counters.files.load(Relaxed),
         bytes: counters.compared.load(Relaxed),
@@ -133,4 +116,21 @@ pub fn verify(
         first: differences.named,
     };
     Ok((verified, findings))
+}
+
+fn differ(request: &Request, differences: &Differences) -> Option<Finding> {
+    let first = differences.named.first()?;
+    let message = format!(
+        "it is not equal to {}: {} differences, the first: {} ({})",
+        request.from.display(),
+        differences.count,
+        first.path,
+        first.what
+    );
+    let to = request.to.display().to_string();
+    Some(
+        Finding::error("dockerroot-tree-differs", to, message)
+            .fix("make it equal with --update --apply while nothing writes to the source")
+            .evidence(json!({"differences": differences.count})),
+    )
 }

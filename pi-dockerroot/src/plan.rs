@@ -2,7 +2,7 @@
 
 use crate::answer::Figures;
 use crate::copy::abilities::{self, letters};
-use crate::copy::{Holdings, Marker};
+use crate::copy::{Differences, Holdings, Marker};
 use crate::observe::{Held, Observed, State};
 use crate::request::Request;
 use cluster::finding::Finding;
@@ -112,49 +112,47 @@ fn state(request: &Request, observed: &Observed, findings: &mut Vec<Finding>) {
             message,
         ));
     }
+    let only_verified = request.verify && !request.apply;
     match &observed.state {
-        State::Empty => {
-            if request.verify
-                && !request.apply
-                && observed
-                    .holdings
-                    .as_ref()
-                    .is_some_and(|held| held.inodes > 1)
-            {
-                let message = "the target is empty: nothing was copied yet";
-                findings.push(Finding::error(
-                    "dockerroot-tree-target-empty",
-                    target(request),
-                    message,
-                ));
-            }
-        }
-        State::Unfinished { same_boot, .. } => {
-            let message = if *same_boot {
-                "an unfinished copy of this source is continued"
-            } else {
-                "an unfinished copy of this source is continued; the machine was started anew since, so what is there is read and compared"
-            };
-            findings.push(Finding::info(
-                "dockerroot-tree-unfinished",
-                target(request),
-                message,
-            ));
-        }
-        State::Earlier { .. } => {}
+        State::Empty if only_verified => findings.extend(nothing_there(request, observed)),
+        State::Empty | State::Earlier { .. } => {}
+        State::Unfinished { same_boot, .. } => findings.push(unfinished(request, *same_boot)),
         State::Full { differences, .. } => {
-            let allowed = request.update || request.verify && !request.apply;
-            if differences.count > 0 && !allowed {
-                let message = "the target is neither empty nor an unfinished copy of this source";
-                let fix = "empty it, or make it equal with --update: what is only in the target is then removed";
-                findings.push(
-                    Finding::error("dockerroot-tree-target-not-empty", target(request), message)
-                        .fix(fix)
-                        .evidence(json!({"differences": differences.count, "first": differences.named.first()})),
-                );
+            if differences.count > 0 && !request.update && !only_verified {
+                findings.push(not_empty(request, differences));
             }
         }
     }
+}
+
+/// The target is empty and the source is not.
+fn nothing_there(request: &Request, observed: &Observed) -> Option<Finding> {
+    let more_than_the_top = |held: &Holdings| held.inodes > 1;
+    if !observed.holdings.as_ref().is_some_and(more_than_the_top) {
+        return None;
+    }
+    let message = "the target is empty: nothing was copied yet";
+    Some(Finding::error(
+        "dockerroot-tree-target-empty",
+        target(request),
+        message,
+    ))
+}
+
+fn unfinished(request: &Request, same_boot: bool) -> Finding {
+    let message = if same_boot {
+        "an unfinished copy of this source is continued"
+    } else {
+        "an unfinished copy of this source is continued; the machine was started anew since, so what is there is read and compared"
+    };
+    Finding::info("dockerroot-tree-unfinished", target(request), message)
+}
+
+fn not_empty(request: &Request, differences: &Differences) -> Finding {
+    let message = "the target is neither empty nor an unfinished copy of this source";
+    Finding::error("dockerroot-tree-target-not-empty", target(request), message)
+        .fix("empty it, or make it equal with --update: what is only in the target is then removed")
+        .evidence(json!({"differences": differences.count, "first": differences.named.first()}))
 }
 
 /// What the target's file system cannot hold.
@@ -164,6 +162,34 @@ fn filesystem(
     holdings: &Holdings,
     findings: &mut Vec<Finding>,
 ) {
+    let filesystem = &observed.abilities.filesystem;
+    let lost = holdings.flags & !observed.abilities.flags;
+    let lacks = lacks(observed, holdings);
+    if !lacks.is_empty() {
+        let message = format!(
+            "its file system {filesystem} cannot hold what the source holds: {}",
+            lacks.join("; ")
+        );
+        findings.push(
+            Finding::error("dockerroot-tree-filesystem", target(request), message)
+                .fix("make an ext4 file system there, as pi-partition does")
+                .evidence(json!({"filesystem": filesystem, "lacks": lacks})),
+        );
+    } else if lost != 0 {
+        let message = format!(
+            "its file system {filesystem} has no place for the flags {} (chattr): wishes about storage that are left behind",
+            letters(lost)
+        );
+        findings.push(Finding::warning(
+            "dockerroot-tree-flags-left",
+            target(request),
+            message,
+        ));
+    }
+}
+
+/// What the source holds and the target's file system has no place for.
+fn lacks(observed: &Observed, holdings: &Holdings) -> Vec<String> {
     let abilities = &observed.abilities;
     let mut lacks: Vec<String> = [
         ("writing: it is mounted read-only", abilities.read_only),
@@ -180,39 +206,14 @@ fn filesystem(
     .filter(|(_, lack)| *lack)
     .map(|(what, _)| (*what).to_owned())
     .collect();
-    let lost = holdings.flags & !abilities.flags;
-    if lost & abilities::BINDING != 0 {
-        lacks.push(format!(
-            "flags {} (chattr)",
-            letters(lost & abilities::BINDING)
-        ));
+    let lost = holdings.flags & !abilities.flags & abilities::BINDING;
+    if lost != 0 {
+        lacks.push(format!("flags {} (chattr)", letters(lost)));
     }
     if holdings.most_links > abilities.most_links {
         lacks.push(format!("a file with {} names", holdings.most_links));
     }
-    if !lacks.is_empty() {
-        let message = format!(
-            "its file system {} cannot hold what the source holds: {}",
-            abilities.filesystem,
-            lacks.join("; ")
-        );
-        findings.push(
-            Finding::error("dockerroot-tree-filesystem", target(request), message)
-                .fix("make an ext4 file system there, as pi-partition does")
-                .evidence(json!({"filesystem": abilities.filesystem, "lacks": lacks})),
-        );
-    } else if lost != 0 {
-        let message = format!(
-            "its file system {} has no place for the flags {} (chattr): wishes about storage that are left behind",
-            abilities.filesystem,
-            letters(lost)
-        );
-        findings.push(Finding::warning(
-            "dockerroot-tree-flags-left",
-            target(request),
-            message,
-        ));
-    }
+    lacks
 }
 
 /// Whether there is room.

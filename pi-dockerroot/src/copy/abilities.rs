@@ -91,6 +91,12 @@ const KNOWN: [(u64, &str, u32, bool, u64); 10] = [
 ];
 
 impl Abilities {
+    /// Whether every change of a file, and of its name, is known to renew its change time. XFS does not do that for two files
+    /// that change places.
+    pub fn renews_change_times(&self) -> bool {
+        matches!(self.filesystem.as_str(), "ext4" | "btrfs")
+    }
+
     /// What the file system of `tree` can hold.
     ///
     /// # Errors

@@ -5,18 +5,20 @@ use super::links::Links;
 use super::meta::{self, Place};
 use super::scratch::Scratch;
 use super::walk::{self, Dir, Entry, Walk};
-use super::{Counters, Tree, data};
+use super::{Counters, Tree};
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
+mod due;
 mod facts;
+mod name;
 
 /// How many differences are named; all are counted.
 const NAMED: usize = 50;
@@ -28,13 +30,14 @@ pub enum Content {
     Metadata,
     /// All of it, the copy's as its disk has it.
     Bytes,
-    /// The same of files that were last modified before then (seconds since 1970), and stay as they are while they are
-    /// compared; of the others as [`Content::Metadata`]. For a source that is in use.
+    /// The same of files that were last changed, and came to their place, before then (seconds since 1970), and stay as they
+    /// are while they are compared; of the others as [`Content::Metadata`]. For a source that is in use.
     Settled(i64),
-    /// The same of files that were modified, or whose copy was made, since then (seconds since 1970); of the others as
-    /// [`Content::Metadata`].
+    /// The same of files that were changed, or may have come to their place, or whose copy was made, since then (seconds
+    /// since 1970); of the others as [`Content::Metadata`]. The change time (ctime) decides: whoever keeps a file's size and
+    /// sets its time of modification back (`cp -p`, `tar`, `touch -r`) renews that, and nobody can set it.
     Since {
-        /// Since when a file may have been modified: before that everything was flushed, so that no later change through
+        /// Since when a file may have been changed: before that everything was flushed, so that no later change through
         /// memory (mmap) hides behind an older time.
         modified: i64,
         /// Since when copies were made.
@@ -71,11 +74,15 @@ struct Pair {
     to: OwnedFd,
     stat: Statx,
     found: Statx,
+    /// Whether it or a folder above it may have been another folder before the time that counts.
+    moved: bool,
 }
 
 struct Compare<'a> {
     content: Content,
     flags: u32,
+    /// Whether the source's file system renews the change time of whatever gets another name.
+    renews: bool,
     counters: &'a Counters,
     links: Mutex<Links>,
     differences: Mutex<Differences>,
@@ -99,10 +106,12 @@ pub fn verify(
         to: copy.reopen()?,
         stat,
         found: meta::stat(copy.folder())?,
+        moved: false,
     };
     let compare = Compare {
         content,
         flags: Abilities::of(copy)?.flags,
+        renews: Abilities::of(source)?.renews_change_times(),
         counters,
         links: Mutex::new(Links::new(tempfile::tempfile)),
         differences: Mutex::default(),
@@ -156,83 +165,6 @@ impl Compare<'_> {
             }
         }
     }
-
-    /// Opens a file of the copy and starts reading it; `None` where it is not there or no file.
-    fn prefetch(&self, pair: &Pair, name: &CStr) -> Result<Option<OwnedFd>> {
-        let file = match meta::open_file(pair.to.as_fd(), name) {
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(None),
-            file => file.context("opening the copy")?,
-        };
-        let from_disk = match self.content {
-            Content::Bytes | Content::Settled(_) => true,
-            Content::Since { modified, copied } => {
-                let stat = meta::stat(&file)?;
-                // The copy has its original's time of modification.
-                stat.stx_ctime.tv_sec >= copied || stat.stx_mtime.tv_sec >= modified
-            }
-            Content::Metadata | Content::View => false,
-        };
-        if from_disk {
-            data::read_from_disk(file.as_fd()).context("reading the copy")?;
-        }
-        Ok(Some(file))
-    }
-
-    fn entry(
-        &self,
-        dir: &Dir<Pair>,
-        entry: &Entry,
-        ahead: Option<OwnedFd>,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let (pair, name) = (&dir.node, &entry.name);
-        let path = || dir.path(name);
-        let Some(stat) =
-            meta::stat_if_there(pair.from.as_fd(), name).context("reading the status")?
-        else {
-            // Gone since it was listed.
-            return Ok(());
-        };
-        let found = match &ahead {
-            Some(file) => Some(meta::stat(file)).transpose(),
-            None => meta::stat_if_there(pair.to.as_fd(), name),
-        };
-        let Some(found) = found.context("reading the copy's status")? else {
-            self.differ(&path(), "missing");
-            return Ok(());
-        };
-        let path = &path();
-        if !self.status(path, &stat, &found) {
-            return Ok(());
-        }
-        self.link(path, &stat, &found)?;
-        match (meta::kind(&stat), ahead) {
-            (FileType::RegularFile, Some(to)) => {
-                let from =
-                    meta::open_file(pair.from.as_fd(), name).context("opening the source")?;
-                self.extra(
-                    path,
-                    Place::Open(from.as_fd()),
-                    Place::Open(to.as_fd()),
-                    scratch,
-                )?;
-                self.content(path, (from.as_fd(), &stat), (to.as_fd(), &found), scratch)
-            }
-            (FileType::RegularFile | FileType::Directory, _) => Ok(()),
-            (kind, _) => {
-                let (from, to) = (pair.from.as_fd(), pair.to.as_fd());
-                if kind == FileType::Symlink && !super::same_target(from, to, name)? {
-                    self.differ(path, "symlink");
-                }
-                self.extra(
-                    path,
-                    Place::Named(from, name),
-                    Place::Named(to, name),
-                    scratch,
-                )
-            }
-        }
-    }
 }
 
 impl Walk for Compare<'_> {
@@ -276,6 +208,7 @@ impl Walk for Compare<'_> {
             to,
             stat,
             found,
+            moved: self.moved(&parent.node, &stat),
         };
         self.folder(&pair, &path, scratch).with_context(comparing)?;
         Ok(Some(pair))

@@ -51,8 +51,21 @@ pub(super) fn next_data(
     if start >= size {
         return Ok(None);
     }
-    let stop = seek(file, SeekFrom::Hole(start))?;
-    Ok(Some((start, stop.min(size))))
+    match seek(file, SeekFrom::Hole(start)) {
+        Ok(stop) => Ok(Some((start, stop.min(size)))),
+        // It got shorter meanwhile.
+        Err(Errno::NXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a hole in so many bytes of a file.
+pub(super) fn has_hole(file: BorrowedFd<'_>, size: u64) -> rustix::io::Result<bool> {
+    match seek(file, SeekFrom::Hole(0)) {
+        Ok(start) => Ok(start < size),
+        Err(Errno::NXIO) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn copy_range(

@@ -5,6 +5,7 @@ use super::data;
 use super::links::{Links, Side};
 use super::meta::{self, Extra, Place};
 use super::pair::Pair;
+use super::pass::Pass;
 use super::remove::remove;
 use super::scratch::Scratch;
 use super::settle::{Have, Want};
@@ -25,7 +26,7 @@ impl Copier<'_> {
         scratch: &mut Scratch,
     ) -> Result<Met> {
         let pair = &dir.node;
-        if self.still_equal(pair, name)? {
+        if self.need_not_open(pair, name)? {
             return Ok(Met::Done);
         }
         let from = match meta::open_file(pair.from.as_fd(), name) {
@@ -62,7 +63,7 @@ impl Copier<'_> {
     }
 
     /// Whether a regular file and its copy are as the pass before left them, so that neither needs to be opened.
-    fn still_equal(&self, pair: &Pair, name: &CStr) -> Result<bool> {
+    fn need_not_open(&self, pair: &Pair, name: &CStr) -> Result<bool> {
         let Some(before) = self.before.filter(|_| !pair.moved) else {
             return Ok(false);
         };
@@ -74,7 +75,24 @@ impl Copier<'_> {
             return Ok(false);
         }
         let copy = self.existing(pair, name)?;
-        Ok(copy.is_some_and(|copy| before.still_equal(&stat, &copy)))
+        Ok(self.still_equal(pair, &stat, copy.as_ref()))
+    }
+
+    /// Whether what has these statuses is as the pass before left it.
+    pub(super) fn still_equal(&self, pair: &Pair, stat: &Statx, copy: Option<&Statx>) -> bool {
+        match (self.before, copy) {
+            (Some(before), Some(copy)) => !pair.moved && before.still_equal(stat, copy),
+            _ => false,
+        }
+    }
+
+    /// Whether content may be another although size and time of modification are the same: something was changed since the
+    /// pass before, or came from another place. Where that pass is not known the two stand for the content.
+    fn doubted(&self, pair: &Pair, stat: &Statx, copy: &Statx) -> bool {
+        let changed = |before: &Pass| {
+            pair.moved || !before.source_unchanged(stat) || !before.copy_unchanged(copy)
+        };
+        self.distrust || self.before.is_some_and(changed)
     }
 
     /// What stands at a name in the copy; nothing is asked where the folder is new.
@@ -108,7 +126,7 @@ impl Copier<'_> {
         }
         let to = meta::open_file(pair.to.as_fd(), name).context("opening the copy")?;
         let to = to.as_fd();
-        if self.distrust
+        if self.doubted(pair, want.stat, existing)
             && !data::equal(
                 from,
                 to,

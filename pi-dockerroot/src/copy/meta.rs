@@ -67,6 +67,15 @@ pub(super) fn identity(stat: &Statx) -> (u64, u64) {
     )
 }
 
+/// Whether two folders are on one file system, and where the kernel says so (5.8), on one mount of it.
+pub(super) fn same_mount(a: &Statx, b: &Statx) -> bool {
+    let mount = |stat: &Statx| {
+        let known = stat.stx_mask & StatxFlags::MNT_ID.bits() != 0;
+        known.then_some(stat.stx_mnt_id)
+    };
+    identity(a).0 == identity(b).0 && mount(a) == mount(b)
+}
+
 /// Whether less is allocated than the size says: there may be holes.
 pub(super) fn may_have_holes(stat: &Statx) -> bool {
     stat.stx_blocks.saturating_mul(512) < stat.stx_size
@@ -74,7 +83,8 @@ pub(super) fn may_have_holes(stat: &Statx) -> bool {
 
 /// A file's status, by descriptor.
 pub(super) fn stat(file: impl AsFd) -> Result<Statx> {
-    statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+    let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    statx(file, c"", AtFlags::EMPTY_PATH, flags)
 }
 
 /// The status of a name in a folder; a symbolic link is not followed.
@@ -203,4 +213,23 @@ fn portable(name: &CStr) -> bool {
         b"system.posix_acl_",
     ];
     own.iter().any(|start| name.starts_with(start)) && !super::marker::is_marker(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_another_disk_nor_another_mount_of_one_is_the_same() {
+        let here = stat(std::fs::File::open("/proc/self").unwrap()).unwrap();
+        assert!(same_mount(&here, &here));
+        // As sda1 (8:1) and mmcblk0p1 (179:1).
+        let (sda, mut card) = (here, here);
+        card.stx_dev_major += 171;
+        assert!(!same_mount(&sda, &card));
+        let mut bound = here;
+        bound.stx_mnt_id += 1;
+        assert!(!same_mount(&here, &bound));
+    }
 }

@@ -3,10 +3,10 @@
 use super::meta;
 use anyhow::{Context, Result};
 use cluster::root::by_descriptor;
+use cluster::run::mounts;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// Whether the folder at `inner` is `outer` or lies below it: by its path, or inside one file system that is mounted in
@@ -64,39 +64,17 @@ fn mount_of(folder: &OwnedFd) -> Result<String> {
 /// The path inside its file system of `path` on the mount with this number, by a line of mountinfo
 /// (proc_pid_mountinfo(5): number, parent, device, root, mount point).
 fn inside(line: &[u8], mount: &str, path: &Path) -> Option<PathBuf> {
-    let mut fields = line.split(|byte| *byte == b' ');
-    if fields.next()? != mount.as_bytes() {
+    if line.split(|byte| *byte == b' ').next()? != mount.as_bytes() {
         return None;
     }
-    let root = unescape(fields.nth(2)?);
-    let point = unescape(fields.next()?);
+    let mount = mounts::parse(line).pop()?;
+    let (root, point) = (mount.root, mount.target);
     let below = path.strip_prefix(point).ok()?;
     Some(if below.as_os_str().is_empty() {
         root
     } else {
         root.join(below)
     })
-}
-
-/// Space, tab, newline and backslash stand as `\` and three octal digits.
-fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let [first, tail @ ..] = rest {
-        let octal = (*first == b'\\').then(|| tail.get(..3)).flatten();
-        let digits = octal.and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    std::ffi::OsString::from_vec(bytes).into()
 }
 
 #[cfg(test)]

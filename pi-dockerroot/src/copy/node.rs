@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Copier<'_> {
@@ -33,9 +33,7 @@ impl Copier<'_> {
             return Ok(Met::Retyped);
         }
         let existing = self.existing(pair, name)?;
-        if let (Some(before), Some(copy), false) = (self.before, &existing, pair.moved)
-            && before.still_equal(&stat, copy)
-        {
+        if self.still_equal(pair, &stat, existing.as_ref()) {
             return Ok(Met::Done);
         }
         let extra = or_gone!(
@@ -47,35 +45,59 @@ impl Copier<'_> {
             stat: &stat,
             extra: &extra,
         };
-        let mut links = (stat.stx_nlink > 1).then(|| self.lock());
-        if let Some(links) = &links
-            && self.link_to_first(links, dir, name, want, existing.as_ref(), scratch)?
-        {
+        if stat.stx_nlink > 1 {
+            return self.linked_special(dir, name, want, existing, scratch);
+        }
+        let free = existing.as_ref().is_some_and(|copy| copy.stx_nlink == 1);
+        self.keep_or_make_special(pair, name, want, (existing.as_ref(), free), scratch)
+    }
+
+    /// One with several names: the first that is met becomes the file, the others become links to it.
+    fn linked_special(
+        &self,
+        dir: &Dir<Pair>,
+        name: &CString,
+        want: Want<'_>,
+        existing: Option<Statx>,
+        scratch: &mut Scratch,
+    ) -> Result<Met> {
+        let (pair, existing) = (&dir.node, existing.as_ref());
+        // Held until the name is there, so that whoever meets the next name can link to it.
+        let mut links = self.lock();
+        if self.link_to_first(&links, dir, name, want, existing, scratch)? {
             return Ok(Met::Done);
         }
-        let free = |existing: &Statx| match &links {
-            Some(links) => Ok(links.get(Side::Target, existing.stx_ino)?.is_none()),
-            None => anyhow::Ok(existing.stx_nlink == 1),
-        };
-        let kept = match &existing {
-            Some(existing) => {
-                free(existing)? && self.keep_special(pair, name, want, existing, scratch)?
-            }
+        let free = match existing {
+            Some(copy) => links.get(Side::Target, copy.stx_ino)?.is_none(),
             None => false,
         };
-        if !kept {
-            if existing.is_some() {
-                self.clear(pair, name, scratch)?;
-            }
-            if !self.make_special(pair, name, want)? {
-                return Ok(Met::Retyped);
-            }
-        }
-        if let Some(links) = &mut links {
+        let met = self.keep_or_make_special(pair, name, want, (existing, free), scratch)?;
+        if matches!(met, Met::Done) {
             let made = meta::stat_at(pair.to.as_fd(), name).context("reading the copy's status")?;
-            remember(links, dir, name, &stat, made.stx_ino)?;
+            remember(&mut links, dir, name, want.stat, made.stx_ino)?;
         }
-        Ok(Met::Done)
+        Ok(met)
+    }
+
+    /// Keeps what stands there where it is the same and, if it is free, no other file's; else makes it anew.
+    fn keep_or_make_special(
+        &self,
+        pair: &Pair,
+        name: &CStr,
+        want: Want<'_>,
+        (existing, free): (Option<&Statx>, bool),
+        scratch: &mut Scratch,
+    ) -> Result<Met> {
+        if let Some(existing) = existing {
+            if free && self.keep_special(pair, name, want, existing, scratch)? {
+                return Ok(Met::Done);
+            }
+            self.clear(pair, name, scratch)?;
+        }
+        match self.make_special(pair, name, want)? {
+            true => Ok(Met::Done),
+            false => Ok(Met::Retyped),
+        }
     }
 
     fn keep_special(
@@ -90,7 +112,7 @@ impl Copier<'_> {
         let kind = meta::kind(want.stat);
         let same = existing.stx_mode == want.stat.stx_mode
             && meta::device(existing) == meta::device(want.stat)
-            && (kind != FileType::Symlink || super::same_target(from, to, name)?);
+            && (kind != FileType::Symlink || same_link(from, to, name)?);
         if !same {
             return Ok(false);
         }
@@ -138,4 +160,16 @@ impl Copier<'_> {
         self.counters.copied.fetch_add(1, Relaxed);
         Ok(true)
     }
+}
+
+/// Whether both are the same symbolic link; not where the source has none there any more.
+fn same_link(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let same = super::same_target(from, to, name);
+    if same.is_err() {
+        let now = meta::stat_if_there(from, name).context("reading the status")?;
+        if now.is_none_or(|now| meta::kind(&now) != FileType::Symlink) {
+            return Ok(false);
+        }
+    }
+    same
 }

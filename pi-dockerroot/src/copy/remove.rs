@@ -35,7 +35,8 @@ pub(super) fn remove(folder: BorrowedFd<'_>, name: &CStr, scratch: &mut Scratch)
 
 fn empty(parent: BorrowedFd<'_>, name: &CStr, scratch: &mut Scratch) -> Result<()> {
     let folder = meta::open_folder(parent, name).context("opening the folder")?;
-    if meta::stat(&folder)?.stx_dev_minor != meta::stat(parent)?.stx_dev_minor {
+    let (here, there) = (meta::stat(parent)?, meta::stat(&folder)?);
+    if !meta::same_mount(&here, &there) {
         anyhow::bail!("another file system is mounted there");
     }
     unlock_open(folder.as_fd())?;

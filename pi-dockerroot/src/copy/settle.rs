@@ -72,21 +72,12 @@ impl Settler {
             flags &= !LOCKED;
             self.set_flags(file, flags)?;
         }
-        let chowned = have.owner != owner(want.stat);
-        if chowned {
-            let (uid, gid) = owner(want.stat);
-            let set = fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            set.context("setting the owner")?;
-        }
-        let acl = set_xattrs(Place::Open(file), want.extra, have.extra, chowned)?;
-        let mode = meta::permissions(want.stat);
-        if have.mode != mode || acl || chowned && mode.bits() & SET_ID != 0 {
-            fchmod(file, mode).context("setting the mode")?;
-        }
+        let place = Place::Open(file);
+        give(place, want, have)?;
         if want.extra.project != have.extra.project {
             sys::set_project(file, want.extra.project).context("setting the project")?;
         }
-        futimens(file, &meta::times(want.stat)).context("setting the times")?;
+        set_times(place, want.stat).context("setting the times")?;
         if (want.extra.flags ^ flags) & self.flags != 0 {
             self.set_flags(file, want.extra.flags)?;
         }
@@ -107,27 +98,9 @@ impl Settler {
         {
             return Ok(false);
         }
-        let chowned = have.owner != owner(want.stat);
-        if chowned {
-            let (uid, gid) = owner(want.stat);
-            let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
-                .context("setting the owner")?;
-        }
         let place = Place::Named(folder, name);
-        let acl = set_xattrs(place, want.extra, have.extra, chowned)?;
-        let mode = meta::permissions(want.stat);
-        let link = meta::kind(want.stat) == FileType::Symlink;
-        if !link && (acl || chowned && mode.bits() & SET_ID != 0) {
-            chmod_named(folder, name, mode).context("setting the mode")?;
-        }
-        utimensat(
-            folder,
-            name,
-            &meta::times(want.stat),
-            AtFlags::SYMLINK_NOFOLLOW,
-        )
-        .context("setting the times")?;
+        give(place, want, have)?;
+        set_times(place, want.stat).context("setting the times")?;
         Ok(true)
     }
 
@@ -153,6 +126,20 @@ pub(super) fn owner(stat: &Statx) -> (u32, u32) {
     (stat.stx_uid, stat.stx_gid)
 }
 
+/// Gives a file its owner, its attributes and its mode, in the order in which none takes another away.
+fn give(place: Place<'_>, want: Want<'_>, have: &Have<'_>) -> Result<()> {
+    let chowned = have.owner != owner(want.stat);
+    if chowned {
+        set_owner(place, owner(want.stat)).context("setting the owner")?;
+    }
+    let acl = set_xattrs(place, want.extra, have.extra, chowned)?;
+    let mode = meta::permissions(want.stat);
+    if have.mode != mode || acl || chowned && mode.bits() & SET_ID != 0 {
+        set_mode(place, mode).context("setting the mode")?;
+    }
+    Ok(())
+}
+
 /// Makes the extended attributes those of the original. Returns whether an access list was touched.
 fn set_xattrs(place: Place<'_>, want: &Extra, have: &Extra, chowned: bool) -> Result<bool> {
     let mut acl = false;
@@ -173,6 +160,29 @@ fn set_xattrs(place: Place<'_>, want: &Extra, have: &Extra, chowned: bool) -> Re
             .with_context(|| format!("setting the attribute {}", name.to_string_lossy()))?;
     }
     Ok(acl)
+}
+
+fn set_owner(place: Place<'_>, (uid, gid): (u32, u32)) -> rustix::io::Result<()> {
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    match place {
+        Place::Open(file) => fchown(file, uid, gid),
+        Place::Named(folder, name) => chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW),
+    }
+}
+
+fn set_mode(place: Place<'_>, mode: Mode) -> rustix::io::Result<()> {
+    match place {
+        Place::Open(file) => fchmod(file, mode),
+        Place::Named(folder, name) => chmod_named(folder, name, mode),
+    }
+}
+
+fn set_times(place: Place<'_>, stat: &Statx) -> rustix::io::Result<()> {
+    let times = meta::times(stat);
+    match place {
+        Place::Open(file) => futimens(file, &times),
+        Place::Named(folder, name) => utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW),
+    }
 }
 
 /// `chmod` of what must not be opened, without following a link that took its place.

@@ -7,6 +7,7 @@
 use super::scratch::Scratch;
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, RawDir};
+use rustix::io::Errno;
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -254,7 +255,11 @@ pub(super) fn read(folder: BorrowedFd<'_>, scratch: &mut Scratch) -> Result<(Vec
         let Some(entry) = listing.next() else {
             return Ok((entries, false));
         };
-        let entry = entry?;
+        let entry = match entry {
+            // The folder was removed since it was opened; nothing is in it any more.
+            Err(Errno::NOENT) => return Ok((entries, false)),
+            entry => entry?,
+        };
         if matches!(entry.file_name().to_bytes(), b"." | b"..") {
             continue;
         }
@@ -267,7 +272,7 @@ pub(super) fn read(folder: BorrowedFd<'_>, scratch: &mut Scratch) -> Result<(Vec
             // A file system without types in its folders: ask for each.
             match super::meta::stat_at(folder, &found.name) {
                 Ok(stat) => found.kind = super::meta::kind(&stat),
-                Err(rustix::io::Errno::NOENT) => continue,
+                Err(Errno::NOENT) => continue,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -84,30 +84,36 @@ impl Compare<'_> {
         Ok(())
     }
 
-    pub(super) fn content(
+    /// Whether the copy has lost all holes that the original has.
+    pub(super) fn holes(
         &self,
         path: &[u8],
         (from, stat): (BorrowedFd<'_>, &Statx),
         (to, found): (BorrowedFd<'_>, &Statx),
-        scratch: &mut Scratch,
     ) -> Result<()> {
-        if self.content != Content::View
-            && meta::may_have_holes(stat)
-            && !meta::may_have_holes(found)
+        if self.content == Content::View
+            || !meta::may_have_holes(stat)
+            || meta::may_have_holes(found)
+        {
+            return Ok(());
+        }
+        // The counts of blocks are a hint: what is stored inline or compressed takes few and has no hole.
+        let looking = "looking for holes";
+        if data::has_hole(from, stat.stx_size).context(looking)?
+            && !data::has_hole(to, found.stx_size).context(looking)?
         {
             self.differ(path, "holes");
         }
-        let skipped = match self.content {
-            Content::Metadata => true,
-            Content::Settled(time) => stat.stx_mtime.tv_sec >= time,
-            Content::Since { modified, copied } => {
-                stat.stx_mtime.tv_sec < modified && found.stx_ctime.tv_sec < copied
-            }
-            Content::Bytes | Content::View => false,
-        };
-        if skipped || stat.stx_size != found.stx_size {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    pub(super) fn content(
+        &self,
+        path: &[u8],
+        (from, stat): (BorrowedFd<'_>, &Statx),
+        to: BorrowedFd<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         if !data::equal(from, to, stat.stx_size, scratch, &self.counters.compared)? {
             let settled = matches!(self.content, Content::Settled(_));
             // What changed under the comparison the next pass sees.
@@ -117,5 +123,48 @@ impl Compare<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod tests {
+    use super::*;
+    use crate::copy::Counters;
+    use crate::copy::links::Links;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+    use std::sync::Mutex;
+
+    /// What is said of the holes of two files, where the file system of the first says that it takes no blocks.
+    fn said(from: &File, to: &File) -> Vec<&'static str> {
+        let counters = Counters::default();
+        let compare = Compare {
+            content: Content::Bytes,
+            flags: 0,
+            renews: true,
+            counters: &counters,
+            links: Mutex::new(Links::new(tempfile::tempfile)),
+            differences: Mutex::default(),
+            device: 0,
+        };
+        let (mut stat, found) = (meta::stat(from).unwrap(), meta::stat(to).unwrap());
+        stat.stx_blocks = 0;
+        let sides = ((from.as_fd(), &stat), (to.as_fd(), &found));
+        compare.holes(b"file", sides.0, sides.1).unwrap();
+        let differences = compare.differences.into_inner().unwrap();
+        differences.named.iter().map(|found| found.what).collect()
+    }
+
+    #[test]
+    fn what_takes_few_blocks_has_no_holes_by_that_alone() {
+        let [dense, sparse, copy] = [(); 3].map(|()| tempfile::tempfile().unwrap());
+        for file in [&dense, &copy] {
+            file.write_all_at(&[1; 200_000], 0).unwrap();
+        }
+        sparse.write_all_at(&[1; 1000], 199_000).unwrap();
+        assert_eq!(said(&dense, &copy), [""; 0]);
+        assert_eq!(said(&sparse, &copy), ["holes"]);
     }
 }
