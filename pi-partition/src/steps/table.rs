@@ -78,7 +78,7 @@ impl Steps<'_> {
                 self.choice_in_words()
             ),
             Scheme::Gpt => format!(
-                "partitions {numbers:?} get their entries; the backup is written first, so that one of the two copies is whole at every instant; {}",
+                "partitions {numbers:?} get their entries; the backup is written first, and the primary's header and entries together, so that one of the two copies is whole at every instant; {}",
                 self.choice_in_words()
             ),
         };
