@@ -6,7 +6,9 @@ use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -185,6 +187,20 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
+/// Whether a program is where [`Command::run`] looks for it.
+pub fn is_installed(program: &str) -> bool {
+    let runs = |path: &Path| {
+        let meta = path.metadata();
+        meta.is_ok_and(|meta| meta.is_file() && meta.mode() & 0o111 != 0)
+    };
+    match program.contains('/') {
+        true => runs(Path::new(program)),
+        false => SEARCH_PATH
+            .split(':')
+            .any(|folder| runs(&Path::new(folder).join(program))),
+    }
+}
+
 /// `word` as a POSIX shell reads it back: for people and for scripts that a tool prints.
 pub fn quote(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&b);
@@ -359,6 +375,20 @@ mod tests {
         let input = vec![b'x'; 4 << 20];
         let out = Command::new("cat").input(input.clone()).run().unwrap();
         assert_eq!(out.len(), input.len());
+    }
+
+    #[test]
+    fn what_runs_is_installed() {
+        for (program, there) in [
+            ("sh", true),
+            ("/bin/sh", true),
+            ("no-such-program", false),
+            ("/bin/no-such-program", false),
+            ("/etc/passwd", false),
+            ("/bin", false),
+        ] {
+            assert_eq!(is_installed(program), there, "{program}");
+        }
     }
 
     #[test]

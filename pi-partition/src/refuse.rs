@@ -39,10 +39,7 @@ pub fn table(disk: &DiskState, table: &Table) -> Vec<Finding> {
             .iter()
             .find(|entry| entry.number == *number);
         let same = entry.is_some_and(|entry| {
-            let (from, length) = (
-                entry.start * table.sector_bytes,
-                entry.sectors * table.sector_bytes,
-            );
+            let (from, length) = table.bytes(entry);
             // The kernel shows an extended partition as two sectors at most.
             from == *start && (length == *size || entry.role == Role::Extended)
         });

@@ -118,7 +118,7 @@ size=200M,name=root'; do
   pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply --only >$W/again.json
   same "$(jq -c '[.ok,.pending,.changed]' $W/again.json)" '[true,false,false]' again
   same "$(sha256sum </etc/fstab)" "$F" fstab
-  same "$(ls /var/lib/cluster/pi-partition)" "pi-partition-$(hostname | cut -d. -f1).table.json" 'journal and saved table'
+  same "$(ls /var/lib/cluster/pi-partition)" "pi-partition-$(hostname | cut -d. -f1)-${D##*/}-$(jq -r '.pi_partition.nodes[].state_sha256[:8]' $W/out.json).table.json" 'journal and saved table'
   same "$(stat -c %a /var/lib/cluster/pi-partition)" 700 'mode of the folder'
   # The saved table takes it back: unmounted, out of fstab, out of the kernel, out of the table.
   pi-partition -n --disk $D --undo /var/lib/cluster/pi-partition/*.table.json --apply --only >$W/undo.json
