@@ -189,6 +189,24 @@ fn a_plan_is_not_carried_out_on_a_disk_that_an_option_names_beside_it() {
 }
 
 #[test]
+fn nothing_is_done_where_the_output_has_no_place() {
+    let card = card(&RANCHEROS);
+    let before = card.mbr();
+    for form in ["json", "text"] {
+        let place = card.folder.path().join("missing/out");
+        let output = place.to_str().unwrap();
+        let outcome = card.run(&["--fs", "none", "--apply", "-f", form, "-o", output]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(
+            outcome.stderr.contains("writing ") && outcome.stderr.contains("No such file"),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!((card.mbr(), card.names()), (before.clone(), 1));
+    }
+}
+
+#[test]
 fn names_in_a_plan_are_checked_as_everywhere() {
     let card = card(&RANCHEROS);
     let path = card.path.to_str().unwrap();
