@@ -153,14 +153,14 @@ pub fn apply_in_turn(
 }
 
 /// Whether nothing is there of what an unfinished plan would have changed for good: it failed before its first effect, or it
-/// was taken back. `false` where that is not certain. A step that changes nothing that lasts does not count.
+/// was taken back. `false` where that is not certain. A step that was not begun had no effect: the record of its beginning is
+/// on the disk before. One that changes nothing that lasts does not count.
 pub fn untouched(left: &Unfinished, executor: &mut dyn Executor) -> bool {
-    left.plan.steps.iter().all(|step| {
+    let begun = |step: &&Step| left.progress.contains_key(&step.id);
+    left.plan.steps.iter().filter(begun).all(|step| {
         let harmless = step.undo.is_none() && !step.irreversible;
-        let begun = left.progress.contains_key(&step.id);
-        harmless
-            || ((!begun || shows(&step.action))
-                && matches!(executor.presence(step), Ok(Presence::Absent)))
+        let absent = matches!(executor.presence(step), Ok(Presence::Absent));
+        harmless || (shows(&step.action) && absent)
     })
 }
 
