@@ -120,6 +120,14 @@ pub fn mount_point(target: &str, why: &str) -> Finding {
         .fix("move what is there, or wish for another mount point: what lies below a mount is hidden by it")
 }
 
+/// A mount point behind a symbolic link.
+pub fn mount_link(target: &str, place: &str) -> Finding {
+    let message = format!("{target} leads to {place} by a symbolic link");
+    Finding::error("partition-mount-point-link", target, message).fix(format!(
+        "name the place itself: --mount {place}, or the same in the document"
+    ))
+}
+
 /// A GPT that is only known from a report.
 pub fn bytes_unknown(disk: &DiskState) -> Finding {
     Finding::info(

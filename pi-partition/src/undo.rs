@@ -28,7 +28,7 @@ mod steps;
 use present::gone;
 use refuse::{damaged, foreign, in_the_way, wrong};
 use saved::{Saved, read, was_hole};
-use steps::{give_back, let_go, put_back, takes};
+use steps::{give_back, let_go, put_back, ros_entry, takes};
 
 /// An undo of what was done to one disk.
 pub struct Undo<'a> {
@@ -71,8 +71,8 @@ impl Undo<'_> {
             let unit = crate::extent::alignment(disk.erase_bytes);
             answer.disk = Some(crate::answer::disk(&disk, table, unit));
         }
-        let plan = match self.plan(&saved, &disk, &node, left.as_ref())? {
-            Ok(plan) => plan,
+        let (plan, hint) = match self.plan(&saved, &disk, &node, left.as_ref())? {
+            Ok(planned) => planned,
             Err(findings) => return Ok((answer, findings)),
         };
         let mut answer = answer.with_plan(&plan);
@@ -81,7 +81,7 @@ impl Undo<'_> {
             answer.changed = self.carry_out(journal, &plan)?;
             answer.pending = false;
         }
-        Ok((answer, Vec::new()))
+        Ok((answer, hint.into_iter().collect()))
     }
 
     /// Whether something was done.
@@ -101,7 +101,7 @@ impl Undo<'_> {
         disk: &DiskState,
         node: &NodeState,
         left: Option<&Unfinished>,
-    ) -> anyhow::Result<Result<Plan, Vec<Finding>>> {
+    ) -> anyhow::Result<Result<(Plan, Option<Finding>), Vec<Finding>>> {
         let plain = Disk::new(&self.open.file, self.open.size_bytes);
         let overlay = saved
             .table_before
@@ -126,13 +126,15 @@ impl Undo<'_> {
         if !finding::ok(&findings) {
             return Ok(Err(findings));
         }
-        Ok(Ok(Plan {
+        let hint = ros_entry(disk, node, &gone);
+        let plan = Plan {
             tool: "pi-partition".to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             request: json!({ "undo": saved.table_before }),
             state: state(disk, disk.table.as_ref().unwrap_or(&old)),
             steps: steps(&plain, saved, disk, node, &old, &gone)?,
-        }))
+        };
+        Ok(Ok((plan, hint)))
     }
 }
 

@@ -137,7 +137,14 @@ fn a_table_that_cannot_be_read_does_not_say_what_would_go() {
     assert_eq!(card.mbr(), overlapping);
 }
 
-/// The journal of a run with these arguments that was killed before its first step.
+/// The line of a journal that holds a record.
+fn line(record: &Value) -> String {
+    let record = record.to_string();
+    let sum = sha256(record.as_bytes());
+    format!("{} {record}\n", &sum[..16])
+}
+
+/// The journal of a run with these arguments that was killed as its first step began.
 fn killed_at_once(card: &Card, arguments: &[&str]) -> Value {
     let answer = card.run(arguments).json().unwrap();
     let planned = node(&answer);
@@ -159,9 +166,11 @@ fn killed_at_once(card: &Card, arguments: &[&str]) -> Value {
     });
     let hash = serde_json::from_value::<Plan>(plan.clone()).unwrap();
     assert_eq!(planned["plan_sha256"], hash.plan_sha256());
-    let record = json!({"record": "plan", "sha256": hash.plan_sha256(), "plan": plan}).to_string();
-    let sum = sha256(record.as_bytes());
-    std::fs::write(card.journal(), format!("{} {record}\n", &sum[..16])).unwrap();
+    let records = [
+        json!({"record": "plan", "sha256": hash.plan_sha256(), "plan": plan}),
+        json!({"record": "started", "step": hash.steps[0].id}),
+    ];
+    std::fs::write(card.journal(), records.each_ref().map(line).concat()).unwrap();
     answer
 }
 

@@ -14,7 +14,7 @@ use cluster::document::Document;
 use cluster::edge::Usage;
 use cluster::edge::node::host_name;
 use cluster::edge::nodes::Earlier;
-use cluster::finding::Finding;
+use cluster::finding::{self, Finding};
 use cluster::inventory::Node;
 use cluster::root::Root;
 use cluster::run::told::continued;
@@ -161,7 +161,7 @@ impl Local<'_> {
             about: left::about(open),
         };
         let (answer, findings) = undo.run(file)?;
-        if self.cli.node.apply && findings.is_empty() {
+        if self.cli.node.apply && finding::ok(&findings) {
             // What was begun under another name of the disk is taken back with the rest.
             for stray in left::strays(open) {
                 Journal::open(&stray, "pi-partition")?.close()?;
