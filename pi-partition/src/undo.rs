@@ -30,6 +30,9 @@ use refuse::{damaged, foreign, in_the_way, wrong};
 use saved::{Saved, read, was_hole};
 use steps::{give_back, let_go, put_back, ros_entry, takes};
 
+/// A plan and what is worth knowing of it, or what speaks against one.
+type Planned = Result<(Plan, Option<Finding>), Vec<Finding>>;
+
 /// An undo of what was done to one disk.
 pub struct Undo<'a> {
     /// Whether it is done or only planned.
@@ -101,7 +104,7 @@ impl Undo<'_> {
         disk: &DiskState,
         node: &NodeState,
         left: Option<&Unfinished>,
-    ) -> anyhow::Result<Result<(Plan, Option<Finding>), Vec<Finding>>> {
+    ) -> anyhow::Result<Planned> {
         let plain = Disk::new(&self.open.file, self.open.size_bytes);
         let overlay = saved
             .table_before

@@ -86,12 +86,12 @@ pub fn node(node: &mut NodeState, left: &Unfinished) {
                 }
             }
             (Action::WriteFile { path, .. }, _) if step.id == SAVE_TABLE => {
-                // Where it was not saved yet, that place counts only if it is still there: what it was mounted on is a
-                // folder of the root.
-                if left.progress.get(SAVE_TABLE) == Some(&Progress::Done) {
-                    let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-                    node.other_disk = folder.filter(|f| f != "/var/lib/cluster/pi-partition");
-                }
+                let done = left.progress.get(SAVE_TABLE) == Some(&Progress::Done);
+                node.other_disk = match done {
+                    true => folder_of_another_disk(path),
+                    // Its place counts only if it is still there: what it was mounted on is a folder of the root.
+                    false => node.other_disk.take(),
+                };
             }
             (Action::WriteFile { path, .. }, _) => {
                 match &step.undo {
@@ -113,4 +113,10 @@ pub fn node(node: &mut NodeState, left: &Unfinished) {
             _ => {}
         }
     }
+}
+
+/// The other disk's folder that a table was saved in, where it was one.
+fn folder_of_another_disk(path: &str) -> Option<String> {
+    let (folder, _) = path.rsplit_once('/')?;
+    (folder != "/var/lib/cluster/pi-partition").then(|| folder.to_owned())
 }

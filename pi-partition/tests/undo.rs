@@ -10,7 +10,7 @@ use pi_partition::table::mbr;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Card {
     /// Makes a partition without a file system; where its output is.
@@ -39,7 +39,7 @@ impl Card {
     }
 
     /// Puts the table back; the id of what speaks against it, if anything does.
-    fn undo(&self, saved: &PathBuf) -> Option<String> {
+    fn undo(&self, saved: &Path) -> Option<String> {
         let outcome = self.run(&["--undo", saved.to_str().unwrap(), "--apply"]);
         let answer = outcome.json().unwrap();
         let finding = &answer["findings"][0]["id"];

@@ -73,23 +73,22 @@ fn other_table(disk: &DiskState, old: &Table, table: &Table) -> Vec<Finding> {
 /// where those belong at the disk's real end.
 fn places(old: &Table) -> Vec<Range<u64>> {
     let entries = mbr::ENTRIES as u64;
-    let mut places = vec![entries..entries + 4 * mbr::ENTRY as u64];
+    let slots = std::iter::once(entries..entries + 4 * mbr::ENTRY as u64);
     let Raw::Gpt(raw) = &old.raw else {
-        return places;
+        return slots.collect();
     };
     let array = (raw.entries.len() as u64).div_ceil(old.sector_bytes);
     let last = old.sectors - 1;
-    for (lba, sectors) in [
+    let copies = [
         (1, 1),
         (raw.entries_lba, array),
         (raw.backup_entries_lba, array),
         (raw.backup_lba, 1),
         (last.saturating_sub(array), array),
         (last, 1),
-    ] {
-        places.push(lba * old.sector_bytes..(lba + sectors) * old.sector_bytes);
-    }
-    places
+    ];
+    let bytes = |(lba, sectors)| lba * old.sector_bytes..(lba + sectors) * old.sector_bytes;
+    slots.chain(copies.map(bytes)).collect()
 }
 
 /// Whether every byte is in one of the places, and none in a partition of the saved table.
