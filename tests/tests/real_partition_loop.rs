@@ -243,25 +243,27 @@ addpart $D 3 300000 1000
 refused partition-kernel-differs pi-partition -n --disk $D
 delpart $D 3
 # Somebody has the disk for himself alone.
-python3 - $D <<'P' &
+python3 - $D $W/held <<'P' &
 import os, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)
-time.sleep(5)
+open(sys.argv[2], 'w').close()
+time.sleep(300)
 P
 other=$!
-sleep 1
+until [ -e $W/held ]; do sleep 0.1; done
 refused partition-disk-held pi-partition -n --disk $D
-wait $other
+kill $other; wait $other || true
 # The image behind a loop device is held by it.
 refused partition-disk-held pi-partition -n --disk $I
 refused partition-disk-held pi-partition -n --disk $I --undo $W/plan.json
 # Two at once: one of them is told who is at work.
 mkdir -p /var/lib/cluster/pi-partition
 J=/var/lib/cluster/pi-partition/${D##*/}.journal
-(flock 9; sleep 5) 9>$J &
-sleep 0.3
+(flock 9; touch $W/locked; exec sleep 300) 9>$J &
+other=$!
+until [ -e $W/locked ]; do sleep 0.1; done
 refused journal-busy pi-partition -n --disk $D
-wait
+kill $other; wait $other || true
 # Read-only.
 partx -d $D; losetup -d $D; loops=()
 attach D -r $I
@@ -290,6 +292,9 @@ truncate -s 600M $I
 sfdisk -q $I <<<"$TABLE"
 attach D $I
 partx -a $D
+# A card's root has no /proc, and a plan needs none.
+mkdir -p $W/card/etc
+pi-partition -n --disk $D --label docker --mount /mnt/docker --sysroot $W/card --only | jq -e .ok >/dev/null || fail 'no plan'
 printf '# theirs\n\nUUID=1 /mnt/other ext4 defaults 0 2\n\n' >/etc/fstab
 F=$(sha256sum </etc/fstab); T=$(sha256sum <$I)
 # Without a file system it has no UUID: a line without one is not its line.

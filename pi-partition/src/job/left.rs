@@ -42,7 +42,6 @@ pub(super) fn warning(open: &OpenDisk, left: &Unfinished) -> Finding {
 /// [`Refusal`] where it is; what the disk reports.
 pub(super) fn own(open: &OpenDisk, left: Option<&Unfinished>) -> anyhow::Result<()> {
     let Some(left) = left else { return Ok(()) };
-    let state = &left.plan.state;
     let begun = left.about["hardware"].as_str();
     let here = open.hardware();
     if let (Some(begun), Some(here)) = (begun, &here)
@@ -50,15 +49,23 @@ pub(super) fn own(open: &OpenDisk, left: Option<&Unfinished>) -> anyhow::Result<
     {
         return Err(other(open, "hardware number", begun, here).into());
     }
+    match other_id(open, left)? {
+        Some((begun, here)) => Err(other(open, "id", &begun, &here).into()),
+        None => Ok(()),
+    }
+}
+
+/// The disk's id that a run began on, and the one here, where they differ.
+fn other_id(open: &OpenDisk, left: &Unfinished) -> std::io::Result<Option<(String, String)>> {
+    let state = &left.plan.state;
     let sector = state["logical_sector_bytes"].as_u64().unwrap_or(512);
     let plain = Disk::new(&open.file, open.size_bytes);
     // A table between two writes cannot be read, and then it is a run's of ours.
-    if let (Ok(table), Some(begun)) = (table::read(&plain, sector)?, state["disk_id"].as_str())
-        && table.disk_id != begun
-    {
-        return Err(other(open, "id", begun, &table.disk_id).into());
-    }
-    Ok(())
+    let (Ok(table), Some(begun)) = (table::read(&plain, sector)?, state["disk_id"].as_str()) else {
+        return Ok(None);
+    };
+    let differs = table.disk_id != begun;
+    Ok(differs.then(|| (begun.to_owned(), table.disk_id)))
 }
 
 fn other(open: &OpenDisk, what: &str, begun: &str, here: &str) -> Refusal {
@@ -102,14 +109,20 @@ pub(super) fn strays(open: &OpenDisk) -> Vec<PathBuf> {
     let others = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut found: Vec<PathBuf> = others
         .filter(|path| path.extension().is_some_and(|end| end == "journal") && *path != own)
-        .filter(|path| is_of(path, &about))
+        .filter(|path| is_of(open, path, &about))
         .collect();
     found.sort_unstable();
     found
 }
 
-/// Whether a journal holds a run on the disk that is told of. A damaged one stops those who open it.
-fn is_of(path: &Path, about: &Value) -> bool {
+/// Whether a journal of another name holds a run on this disk. In a reader with several slots all cards have one number:
+/// where a disk with it still has that name, the journal is its own. A damaged one stops those who open it.
+fn is_of(open: &OpenDisk, path: &Path, about: &Value) -> bool {
     let left = cluster::run::Journal::peek(path).unwrap_or_default();
-    left.is_some_and(|left| left.about == *about)
+    let Some(left) = left.filter(|left| left.about == *about) else {
+        return false;
+    };
+    let named = Path::new("/dev").join(path.file_stem().unwrap_or_default());
+    let there = OpenDisk::open(&named).is_ok_and(|named| self::about(&named) == *about);
+    !there && matches!(other_id(open, &left), Ok(None))
 }
