@@ -5,12 +5,18 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+mod pipe;
+
+use pipe::{Keep, Kept, Pipe};
 
 /// Where programs are looked for: nothing of the caller's environment decides what runs as root.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -18,9 +24,7 @@ const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a program may take to end itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long its pipes may stay open after it ended: a child of its own may still hold them.
-const PIPE_GRACE: Duration = Duration::from_millis(500);
-/// How much of standard output is kept. More than this no program that we call has to say.
+/// How much of standard output is kept. More than this no program that we call has to say, and one that says it failed.
 const OUTPUT_LIMIT: usize = 64 << 20;
 /// How much of standard error goes into an error.
 const ERROR_LIMIT: usize = 4 << 10;
@@ -111,16 +115,22 @@ impl Command {
         })?;
         let deadline = Instant::now() + self.limit;
         feed(&mut child, self.input.clone());
-        let stdout = drain(child.stdout.take(), OUTPUT_LIMIT);
-        let stderr = drain(child.stderr.take(), ERROR_LIMIT);
+        let stdout = self.pipe(child.stdout.take(), Keep::First(OUTPUT_LIMIT))?;
+        let stderr = self.pipe(child.stderr.take(), Keep::Last(ERROR_LIMIT))?;
         let status = wait(&mut child, deadline)
             .map_err(|error| self.error(CommandErrorKind::Io(error), &[]))?;
         let Some(status) = status else {
             end(&mut child);
-            let stderr = collect(&stderr);
-            return Err(self.error(CommandErrorKind::TimedOut(self.limit), &stderr));
+            let stderr = self.collect(stderr, deadline)?;
+            return Err(self.error(CommandErrorKind::TimedOut(self.limit), &stderr.bytes));
         };
-        let (stdout, stderr) = (collect(&stdout), collect(&stderr));
+        let stdout = self.collect(stdout, deadline)?;
+        let stderr = self.collect(stderr, deadline)?.bytes;
+        if stdout.cut {
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, "it printed too much");
+            return Err(self.error(CommandErrorKind::Io(error), &stderr));
+        }
+        let stdout = stdout.bytes;
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(stdout),
             (Some(code), _) => Err(self.error(CommandErrorKind::Exited(code), &stderr)),
@@ -143,6 +153,24 @@ impl Command {
             // A group of its own, so that the time limit ends what it started too.
             .process_group(0)
             .spawn()
+    }
+
+    fn pipe(
+        &self,
+        pipe: Option<impl io::Read + AsFd + Send + 'static>,
+        keep: Keep,
+    ) -> Result<Option<Pipe>, CommandError> {
+        let pipe = pipe.map(|pipe| Pipe::new(pipe, keep)).transpose();
+        pipe.map_err(|error| self.error(CommandErrorKind::Io(error), &[]))
+    }
+
+    /// What a pipe brought. It has at least a moment for that, however late the program ended.
+    fn collect(&self, pipe: Option<Pipe>, deadline: Instant) -> Result<Kept, CommandError> {
+        let Some(pipe) = pipe else {
+            return Ok(Kept::default());
+        };
+        let kept = pipe.collect(deadline.max(Instant::now() + GRACE));
+        kept.ok_or_else(|| self.error(CommandErrorKind::TimedOut(self.limit), &[]))
     }
 
     fn error(&self, kind: CommandErrorKind, stderr: &[u8]) -> CommandError {
@@ -185,6 +213,20 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
+/// Whether a program is where [`Command::run`] looks for it.
+pub fn is_installed(program: &str) -> bool {
+    let runs = |path: &Path| {
+        let meta = path.metadata();
+        meta.is_ok_and(|meta| meta.is_file() && meta.mode() & 0o111 != 0)
+    };
+    match program.contains('/') {
+        true => runs(Path::new(program)),
+        false => SEARCH_PATH
+            .split(':')
+            .any(|folder| runs(&Path::new(folder).join(program))),
+    }
+}
+
 /// `word` as a POSIX shell reads it back: for people and for scripts that a tool prints.
 pub fn quote(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&b);
@@ -199,38 +241,6 @@ fn feed(child: &mut Child, input: Vec<u8>) {
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read its input to the end is not wrong.
         thread::spawn(move || stdin.write_all(&input));
-    }
-}
-
-/// Reads a pipe to its end in a thread, keeping at most `limit` bytes.
-fn drain(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let Some(mut pipe) = pipe else { return };
-        let mut chunk = vec![0; 16 << 10];
-        let mut left = limit;
-        // An error of a pipe is its end.
-        while let Ok(length @ 1..) = pipe.read(&mut chunk) {
-            let kept = length.min(left);
-            left -= kept;
-            if sender.send(chunk[..kept].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// What a pipe brought. One that is still open after the program's end is a grandchild's, and is left behind.
-fn collect(pipe: &Receiver<Vec<u8>>) -> Vec<u8> {
-    let deadline = Instant::now() + PIPE_GRACE;
-    let mut all = Vec::new();
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match pipe.recv_timeout(left) {
-            Ok(chunk) => all.extend(chunk),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return all,
-        }
     }
 }
 
@@ -355,10 +365,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_printed_is_whole_though_a_child_holds_the_pipe() {
+        // More than a pipe holds, and the reader comes late to all of it but the end.
+        let script = "head -c 3000000 /dev/zero | tr '\\0' x; sleep 5 &";
+        let out = sh(script).run().unwrap();
+        assert_eq!(out.len(), 3_000_000);
+        // A child that never stops printing is not waited for without end.
+        let error = sh("sleep 3 | while :; do echo x; done &")
+            .limit(Duration::from_millis(200))
+            .run();
+        assert!(error.is_err() || error.is_ok_and(|out| !out.is_empty()));
+    }
+
+    #[test]
+    fn an_error_holds_the_end_of_what_was_said() {
+        let script =
+            "n=0; while [ $n -lt 2000 ]; do n=$((n+1)); echo \"line $n\" >&2; done; exit 1";
+        let error = sh(script).run().unwrap_err().to_string();
+        assert!(error.ends_with("line 1999; line 2000"), "{error}");
+        assert!(!error.contains("line 2;"), "{error}");
+    }
+
+    #[test]
     fn much_input_and_much_output_do_not_block_each_other() {
         let input = vec![b'x'; 4 << 20];
         let out = Command::new("cat").input(input.clone()).run().unwrap();
         assert_eq!(out.len(), input.len());
+    }
+
+    #[test]
+    fn what_runs_is_installed() {
+        for (program, there) in [
+            ("sh", true),
+            ("/bin/sh", true),
+            ("no-such-program", false),
+            ("/bin/no-such-program", false),
+            ("/etc/passwd", false),
+            ("/bin", false),
+        ] {
+            assert_eq!(is_installed(program), there, "{program}");
+        }
     }
 
     #[test]

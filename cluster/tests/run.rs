@@ -383,6 +383,34 @@ fn another_plan_is_refused_with_both_descriptions() {
 }
 
 #[test]
+fn another_plan_that_changed_nothing_is_dropped() {
+    let mut other = plan();
+    other.request = json!({"wish": 2});
+    // Killed at every instant until the table is touched: nothing is there, whatever the journal says was begun.
+    let mut dropped = 0;
+    for kill_at in 0.. {
+        let folder = fresh();
+        start(folder.path(), kill_at, 0).wait().unwrap();
+        let card = std::fs::read(folder.path().join("card")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let journal = Journal::open(&journal_path(folder.path()), "test").unwrap();
+        let left = journal.unfinished().is_some();
+        let applied = run::apply(journal, &other, &mut Torn::new(folder.path(), &root));
+        if card != BEFORE {
+            let finding = refused(applied.unwrap_err());
+            assert_eq!(finding.id, "journal-other-plan");
+            let journal = journal_path(folder.path()).display().to_string();
+            assert!(finding.message.contains(&journal), "{}", finding.message);
+            break;
+        }
+        assert!(!applied.unwrap().continued);
+        is_done(folder.path());
+        dropped += usize::from(left);
+    }
+    assert!(dropped >= 2, "{dropped}");
+}
+
+#[test]
 fn two_at_once_the_second_is_refused_by_name() {
     let folder = fresh();
     let mut first = start(folder.path(), -1, 20_000);

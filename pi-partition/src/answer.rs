@@ -198,10 +198,11 @@ impl NodeAnswer {
 pub fn disk(disk: &DiskState, table: &Table, alignment_bytes: u64) -> DiskAnswer {
     let partitions = table.partitions.iter().map(|entry| {
         let content = disk.contents.get(&entry.number);
+        let (start_bytes, size_bytes) = table.bytes(entry);
         PresentPartition {
             number: entry.number,
-            start_bytes: entry.start * table.sector_bytes,
-            size_bytes: entry.sectors * table.sector_bytes,
+            start_bytes,
+            size_bytes,
             kind: entry.kind.clone(),
             uuid: entry.uuid.clone(),
             label: content.and_then(|content| content.label.clone()),

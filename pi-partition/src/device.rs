@@ -149,6 +149,27 @@ impl OpenDisk {
         names
     }
 
+    /// What tells a device from another one that gets its name later: the number that its maker gave it. `None` for an image
+    /// and for a disk without one. All cards in one USB reader have the reader's.
+    pub fn hardware(&self) -> Option<String> {
+        if self.kind != Kind::Device {
+            return None;
+        }
+        let names = [
+            "device/cid",
+            "wwid",
+            "device/wwid",
+            "device/serial",
+            "serial",
+        ];
+        let own = names.iter().find_map(|name| word(&self.sysfs().join(name)));
+        own.or_else(|| {
+            let path = self.sysfs().canonicalize().ok()?;
+            let usb = path.ancestors().find(|part| part.join("idVendor").exists());
+            word(&usb?.join("serial"))
+        })
+    }
+
     /// Locks the disk as udev expects it of whoever changes one: `LOCK_EX` on the whole disk's node
     /// (systemd's "Locking Block Device Access"). The lock ends with the last descriptor, a child's included.
     ///
@@ -277,6 +298,13 @@ pub struct KernelPartition {
     pub numbers: (u64, u64),
     /// What is stacked on it: `dm-0`, `md0`.
     pub holders: Vec<String>,
+}
+
+/// The content of a small file below `/sys`, where it has any.
+fn word(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Opened for writing where that may be, else for reading; and which of the two.

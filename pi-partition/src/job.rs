@@ -15,7 +15,9 @@ use cluster::root::Root;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod left;
 mod local;
+mod reviewed;
 
 use local::local;
 

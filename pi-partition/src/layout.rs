@@ -122,7 +122,7 @@ fn present(
         {
             return Err(Box::new(label_taken(wish, entry, content, disk)));
         }
-        let (start_bytes, size_bytes) = bytes(table, entry);
+        let (start_bytes, size_bytes) = table.bytes(entry);
         return Ok(Some(Placed {
             number: entry.number,
             start_bytes,
@@ -133,13 +133,6 @@ fn present(
         }));
     }
     Ok(None)
-}
-
-fn bytes(table: &Table, entry: &Entry) -> (u64, u64) {
-    (
-        entry.start * table.sector_bytes,
-        entry.sectors * table.sector_bytes,
-    )
 }
 
 fn has_label(wish: &Wish, content: Option<&Signature>) -> bool {
@@ -155,7 +148,7 @@ fn is_ours(
     table: &Table,
     unit: u64,
 ) -> bool {
-    let (start, size) = bytes(table, entry);
+    let (start, size) = table.bytes(entry);
     let uuid = uuid_text(identity(table, entry.number, start, size));
     let same = |other: &Option<String>| {
         other

@@ -114,10 +114,7 @@ fn contents(
         .iter()
         .filter(|entry| entry.role != Role::Extended)
     {
-        let (start, size) = (
-            entry.start * table.sector_bytes,
-            entry.sectors * table.sector_bytes,
-        );
+        let (start, size) = table.bytes(entry);
         let known = kernel.iter().find(|known| known.number == entry.number);
         let found = match known.and_then(|known| open_partition(open, known)) {
             Some(file) => signature::read(&Disk::new(&file, size), 0, size)?,

@@ -11,6 +11,10 @@ use cluster::plan::{Action, Check, Step, sha256};
 pub struct Lasting<'a> {
     /// The partition's number, for the steps' names.
     pub number: u32,
+    /// The partition's device.
+    pub device: &'a str,
+    /// The partition's own identity.
+    pub partuuid: &'a str,
     /// The file system's UUID.
     pub uuid: &'a str,
     /// Its label.
@@ -19,6 +23,24 @@ pub struct Lasting<'a> {
     pub filesystem: Filesystem,
     /// The mount point.
     pub target: &'a str,
+}
+
+impl Lasting<'_> {
+    /// Whether a source of fstab(5) names this very partition, in whichever way.
+    fn is_named(&self, source: &str) -> bool {
+        let by = |tag: &str, value: &str| match tag {
+            "uuid" => value.eq_ignore_ascii_case(self.uuid),
+            "partuuid" => value.eq_ignore_ascii_case(self.partuuid),
+            "label" => self.label.is_some_and(|label| value == fstab_escape(label)),
+            _ => false,
+        };
+        if let Some((tag, value)) = source.split_once('=') {
+            return by(&tag.to_ascii_lowercase(), value.trim_matches('"'));
+        }
+        let link = source.strip_prefix("/dev/disk/by-");
+        let link = link.and_then(|link| link.split_once('/'));
+        source == self.device || link.is_some_and(|(tag, value)| by(tag, value))
+    }
 }
 
 /// Mount options for container layers on flash: no write for each read (`noatime`).
@@ -67,11 +89,8 @@ fn fstab(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>
         !source.starts_with('#') && fields.next() == Some(&fstab_escape(mount.target))
     };
     if let Some(other) = lines.iter().find(same) {
-        let ours = other
-            .split_whitespace()
-            .next()
-            .is_some_and(|source| source == format!("UUID={}", mount.uuid));
-        if ours {
+        let source = other.split_whitespace().next().unwrap_or_default();
+        if mount.is_named(source) {
             return Ok(Vec::new());
         }
         return Err(taken(mount.target, "/etc/fstab", other));
@@ -234,6 +253,51 @@ fn taken(target: &str, place: &str, other: &str) -> Box<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_names_the_partition_in_another_way_is_its_own() {
+        let mount = Lasting {
+            number: 3,
+            device: "/dev/mmcblk0p3",
+            partuuid: "3f7d419c-03",
+            uuid: "1bacb866-a7f1-87fe-8184-03a4844c0a85",
+            label: Some("my data"),
+            filesystem: Filesystem::Ext4,
+            target: "/mnt/docker",
+        };
+        let steps = |source: &str| {
+            let node = NodeState {
+                fstab: Some(vec![
+                    String::new(),
+                    format!("{source} /mnt/docker ext4 defaults 0 2"),
+                ]),
+                ..NodeState::default()
+            };
+            steps(Persist::Fstab, mount, &node).map(|steps| steps.len())
+        };
+        for source in [
+            "UUID=1bacb866-a7f1-87fe-8184-03a4844c0a85",
+            "UUID=\"1BACB866-a7f1-87fe-8184-03a4844c0a85\"",
+            "PARTUUID=3F7D419C-03",
+            "LABEL=my\\040data",
+            "/dev/mmcblk0p3",
+            "/dev/disk/by-partuuid/3f7d419c-03",
+            "/dev/disk/by-uuid/1bacb866-a7f1-87fe-8184-03a4844c0a85",
+        ] {
+            assert_eq!(steps(source).ok(), Some(0), "{source}");
+        }
+        for source in [
+            "UUID=1bacb866",
+            "PARTUUID=3f7d419c-02",
+            "LABEL=data",
+            "PARTLABEL=my\\040data",
+            "/dev/mmcblk0p2",
+            "/dev/disk/by-path/3f7d419c-03",
+        ] {
+            let finding = steps(source).unwrap_err();
+            assert_eq!(finding.id, "partition-mount-configured", "{source}");
+        }
+    }
 
     #[test]
     fn unit_names_are_those_of_systemd_escape() {

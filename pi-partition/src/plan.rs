@@ -94,10 +94,11 @@ pub fn state(disk: &DiskState, table: &Table) -> Value {
         .partitions
         .iter()
         .map(|entry| {
+            let (start_bytes, size_bytes) = table.bytes(entry);
             json!({
                 "number": entry.number,
-                "start_bytes": entry.start * table.sector_bytes,
-                "size_bytes": entry.sectors * table.sector_bytes,
+                "start_bytes": start_bytes,
+                "size_bytes": size_bytes,
                 "type": entry.kind,
                 "uuid": entry.uuid,
             })

@@ -39,10 +39,7 @@ pub fn table(disk: &DiskState, table: &Table) -> Vec<Finding> {
             .iter()
             .find(|entry| entry.number == *number);
         let same = entry.is_some_and(|entry| {
-            let (from, length) = (
-                entry.start * table.sector_bytes,
-                entry.sectors * table.sector_bytes,
-            );
+            let (from, length) = table.bytes(entry);
             // The kernel shows an extended partition as two sectors at most.
             from == *start && (length == *size || entry.role == Role::Extended)
         });
@@ -121,6 +118,14 @@ pub fn signatures(request: &Request, disk: &DiskState, layout: &Layout) -> Vec<F
 pub fn mount_point(target: &str, why: &str) -> Finding {
     Finding::error("partition-mount-point-used", target, format!("{target} is not free: {why}"))
         .fix("move what is there, or wish for another mount point: what lies below a mount is hidden by it")
+}
+
+/// A mount point behind a symbolic link.
+pub fn mount_link(target: &str, place: &str) -> Finding {
+    let message = format!("{target} leads to {place} by a symbolic link");
+    Finding::error("partition-mount-point-link", target, message).fix(format!(
+        "name the place itself: --mount {place}, or the same in the document"
+    ))
 }
 
 /// A GPT that is only known from a report.

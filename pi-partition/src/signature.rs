@@ -86,6 +86,21 @@ pub fn read(source: &dyn Source, offset: u64, size: u64) -> io::Result<Option<Si
     at_end(source, offset, size)
 }
 
+/// What claims a whole disk, also from its end: behind a table at its start, a RAID's superblock may still stand there.
+///
+/// # Errors
+/// The disk cannot be read.
+pub fn members(source: &dyn Source) -> io::Result<Vec<Signature>> {
+    let size = source.size_bytes();
+    let start = read(source, 0, size)?;
+    let both = start.into_iter().chain(at_end(source, 0, size)?);
+    let mut members: Vec<Signature> = both
+        .filter(|found| found.kind.ends_with("_member"))
+        .collect();
+    members.dedup();
+    Ok(members)
+}
+
 fn at_end(source: &dyn Source, offset: u64, size: u64) -> io::Result<Option<Signature>> {
     let version_1 = ((size / 512) & !7)
         .checked_sub(16)
@@ -220,6 +235,22 @@ mod tests {
         // Version 1.0: 8 KiB before the end.
         disk[4096 + (504 << 10)..][..4].copy_from_slice(&RAID);
         assert_eq!(looked(&disk), Some("linux_raid_member"));
+    }
+
+    #[test]
+    fn a_raid_is_seen_at_the_end_of_a_disk_that_begins_with_a_table() {
+        let mut disk = vec![0; 1 << 20];
+        let kinds =
+            |disk: &[u8]| -> Vec<&str> { members(&disk).unwrap().iter().map(|m| m.kind).collect() };
+        disk[512..520].copy_from_slice(b"EFI PART");
+        assert_eq!(kinds(&disk), [""; 0]);
+        for place in [(1 << 20) - 8192, (1 << 20) - 65536] {
+            disk[place..place + 4].copy_from_slice(&RAID);
+            assert_eq!(kinds(&disk), ["linux_raid_member"], "{place}");
+            disk[place..place + 4].fill(0);
+        }
+        disk[0x218..0x220].copy_from_slice(b"LVM2 001");
+        assert_eq!(kinds(&disk), ["LVM2_member"]);
     }
 
     #[test]

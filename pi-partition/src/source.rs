@@ -87,7 +87,7 @@ impl Source for Overlay<'_> {
         let end = offset + buffer.len() as u64;
         for (place, bytes) in &self.writes {
             let from = offset.max(*place);
-            let to = end.min(place + bytes.len() as u64);
+            let to = end.min(place.saturating_add(bytes.len() as u64));
             if from < to {
                 // Both differences are within a buffer, so they fit.
                 let target = (from - offset) as usize..(to - offset) as usize;

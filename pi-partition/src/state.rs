@@ -73,6 +73,8 @@ pub enum Target {
     Free,
     /// A folder with something in it, or no folder.
     Used(String),
+    /// A path that leads to another place by a symbolic link; which.
+    Link(String),
     /// Something is mounted there: its device's path.
     Mounted(String),
 }

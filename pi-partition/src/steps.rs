@@ -6,10 +6,10 @@ use crate::plan::node_path;
 use crate::refuse;
 use crate::request::{Request, Wish};
 use crate::state::{DiskState, Kind, NodeState, Target};
-use crate::table::{Table, gpt};
+use crate::table::{Scheme, Table, gpt};
 use cluster::finding::Finding;
 use cluster::inventory::{Filesystem, Persist};
-use cluster::plan::{Action, Check, KernelCall, Step};
+use cluster::plan::{Action, Check, KernelCall, Step, uuid_text};
 
 mod filesystem;
 mod table;
@@ -156,6 +156,10 @@ impl Steps<'_> {
                 self.findings.push(refuse::mount_point(target, why));
                 return;
             }
+            Some(Target::Link(place)) => {
+                self.findings.push(refuse::mount_link(target, place));
+                return;
+            }
             Some(Target::Free) | None => false,
         };
         if !there {
@@ -180,12 +184,27 @@ impl Steps<'_> {
         self.persist(placed, wish, target);
     }
 
+    /// The partition's own identity as the kernel names it (`PARTUUID`).
+    fn partuuid(&self, placed: &Placed) -> String {
+        let mut entries = self.table.partitions.iter();
+        let entry = entries.find(|entry| entry.number == placed.number);
+        match (self.table.scheme, entry.and_then(|e| e.uuid.clone())) {
+            (Scheme::Mbr, _) => format!("{}-{:02x}", self.table.disk_id, placed.number),
+            (Scheme::Gpt, Some(uuid)) => uuid,
+            (Scheme::Gpt, None) => uuid_text(placed.uuid),
+        }
+    }
+
     fn persist(&mut self, placed: &Placed, wish: &Wish, target: &str) {
         let os = self.request.os.or(self.node.os);
         let persist = persist::resolve(wish.persist, os);
         let uuid = placed.filesystem_uuid();
+        let source = node_path(&self.disk.path, placed.number);
+        let partuuid = self.partuuid(placed);
         let mount = Lasting {
             number: placed.number,
+            device: &source,
+            partuuid: &partuuid,
             uuid: &uuid,
             label: wish.label.as_deref(),
             filesystem: wish.filesystem,

@@ -3,10 +3,11 @@
 //! The plan is then made again from that, and has to be the same. Nothing of the journal is executed: it only says which
 //! of the effects seen may be that run's own.
 
+use crate::apply::SAVE_TABLE;
 use crate::signature::Signature;
 use crate::state::{DiskState, NodeState, Target};
 use cluster::plan::{Action, Check, KernelCall, Step};
-use cluster::run::Unfinished;
+use cluster::run::{Progress, Unfinished};
 
 /// The writes that put the old table back, over what is read.
 pub fn writes(left: &Unfinished) -> Vec<(u64, Vec<u8>)> {
@@ -84,9 +85,13 @@ pub fn node(node: &mut NodeState, left: &Unfinished) {
                     fstab.retain(|other| other != line);
                 }
             }
-            (Action::WriteFile { path, .. }, _) if step.id == "save-table" => {
-                let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-                node.other_disk = folder.filter(|f| f != "/var/lib/cluster/pi-partition");
+            (Action::WriteFile { path, .. }, _) if step.id == SAVE_TABLE => {
+                let done = left.progress.get(SAVE_TABLE) == Some(&Progress::Done);
+                node.other_disk = match done {
+                    true => folder_of_another_disk(path),
+                    // Its place counts only if it is still there: what it was mounted on is a folder of the root.
+                    false => node.other_disk.take(),
+                };
             }
             (Action::WriteFile { path, .. }, _) => {
                 match &step.undo {
@@ -108,4 +113,10 @@ pub fn node(node: &mut NodeState, left: &Unfinished) {
             _ => {}
         }
     }
+}
+
+/// The other disk's folder that a table was saved in, where it was one.
+fn folder_of_another_disk(path: &str) -> Option<String> {
+    let (folder, _) = path.rsplit_once('/')?;
+    (folder != "/var/lib/cluster/pi-partition").then(|| folder.to_owned())
 }

@@ -2,70 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use cluster_tests::program::{Outcome, Program};
-use pi_partition::table::mbr;
+mod card;
+
+use card::{RANCHEROS, card, node, run};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-
-struct Card {
-    folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-/// A 1 GiB image with these MBR entries, start and size in sectors.
-fn card(entries: &[(u64, u64)]) -> Card {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("card.img");
-    let file = File::create(&path).unwrap();
-    file.set_len(1 << 30).unwrap();
-    let mut sector = [0; 512];
-    sector[440..444].copy_from_slice(&0x0b0e_8b44_u32.to_le_bytes());
-    for (index, (start, size)) in entries.iter().enumerate() {
-        let entry = mbr::new_entry(*start, *size, mbr::LINUX).unwrap();
-        sector[446 + index * 16..][..16].copy_from_slice(&entry);
-    }
-    sector[510..].copy_from_slice(&[0x55, 0xaa]);
-    file.write_all_at(&sector, 0).unwrap();
-    Card { folder, path }
-}
-
-const RANCHEROS: [(u64, u64); 2] = [(2048, 61441), (63489, 400_000)];
-
-fn run(arguments: &[&str], input: &str) -> Outcome {
-    let program = Program::new(env!("CARGO_BIN_EXE_pi-partition"));
-    program.args(arguments).input(input).run().unwrap()
-}
-
-impl Card {
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        let own = ["-n", "--only", "--disk", self.path.to_str().unwrap()];
-        run(&[&own, arguments].concat(), "")
-    }
-
-    fn mbr(&self) -> Vec<u8> {
-        let mut sector = vec![0; 512];
-        File::open(&self.path)
-            .unwrap()
-            .read_exact_at(&mut sector, 0)
-            .unwrap();
-        sector
-    }
-
-    fn names(&self) -> usize {
-        std::fs::read_dir(self.folder.path()).unwrap().count()
-    }
-}
-
-fn node(answer: &Value) -> &Value {
-    answer["nodes"]
-        .as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap()
-}
+use std::path::Path;
 
 #[test]
 fn a_bare_partition_is_planned_made_and_left_alone() {
@@ -223,6 +164,69 @@ fn flags_beside_a_plan_and_wrong_flags_are_usage() {
         assert!(outcome.stdout.is_empty());
         assert_eq!(outcome.stderr.lines().count(), 1);
     }
+}
+
+#[test]
+fn a_plan_is_not_carried_out_on_a_disk_that_an_option_names_beside_it() {
+    let (planned, other) = (card(&RANCHEROS), card(&RANCHEROS));
+    let path = |card: &card::Card| card.path.to_str().unwrap().to_owned();
+    let plan = run(&["-n", "--fs", "none", "--disk", &path(&planned)], "").text();
+    let before = other.mbr();
+    let outcome = run(&["--apply", "--only", "--disk", &path(&other)], &plan);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    let finding = &outcome.json().unwrap()["findings"][0];
+    assert_eq!(finding["id"], "partition-plan-differs");
+    assert_eq!((other.mbr(), other.names()), (before, 1));
+    // The same disk by another path is the one that was planned, and what was reviewed is still compared.
+    let folder = planned.folder.path().to_str().unwrap();
+    let again = format!("{folder}/./card.img");
+    let tampered = plan.replace("\"minimum_bytes\": 67108864", "\"minimum_bytes\": 67108865");
+    assert_ne!(tampered, plan);
+    let outcome = run(&["--apply", "--only", "--disk", &again], &tampered);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    let outcome = run(&["--apply", "--only", "--disk", &again], &plan);
+    assert_eq!(outcome.json().unwrap()["changed"], true);
+}
+
+#[test]
+fn nothing_is_done_where_the_output_has_no_place() {
+    let card = card(&RANCHEROS);
+    let before = card.mbr();
+    for form in ["json", "text"] {
+        let place = card.folder.path().join("missing/out");
+        let output = place.to_str().unwrap();
+        let outcome = card.run(&["--fs", "none", "--apply", "-f", form, "-o", output]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(
+            outcome.stderr.contains("writing ") && outcome.stderr.contains("No such file"),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!((card.mbr(), card.names()), (before.clone(), 1));
+    }
+}
+
+#[test]
+fn names_in_a_plan_are_checked_as_everywhere() {
+    let card = card(&RANCHEROS);
+    let path = card.path.to_str().unwrap();
+    let plan = run(&["-n", "--label", "docker", "--disk", path], "");
+    let plan: Value = plan.json().unwrap();
+    for (field, value) in [
+        ("label", json!("-L\u{1b}[2J")),
+        ("label", json!("more than sixteen bytes")),
+        ("mount", json!("/mnt/../etc")),
+        ("mount", json!("relative")),
+    ] {
+        let mut bad = plan.clone();
+        let request = &mut bad["pi_partition"]["nodes"]["image"]["request"];
+        request["partitions"][0][field] = value;
+        let outcome = run(&["--apply"], &bad.to_string());
+        assert_eq!(outcome.code, Some(65), "{field}: {}", outcome.stderr);
+        let place = format!("pi_partition.nodes.image.request.partitions[0].{field}");
+        assert!(outcome.stderr.contains(&place), "{}", outcome.stderr);
+    }
+    assert_eq!(card.names(), 1);
 }
 
 #[test]

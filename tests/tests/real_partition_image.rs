@@ -299,7 +299,32 @@ fn killed(image: &Image, call: &str, when: u32) -> bool {
     status.signal() == Some(9) || status.code() == Some(137)
 }
 
+/// Whether Linux would read the table: an MBR, or a GPT whose primary header and entries agree with their checksums
+/// (block/partitions/efi.c takes the backup only where the command line says `gpt`).
+fn primary_is_whole(image: &Image) -> bool {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = vec![0; 512 + 16384];
+    let file = std::fs::File::open(&image.path).unwrap();
+    file.read_exact_at(&mut bytes, 512).unwrap();
+    let (header, entries) = bytes.split_at_mut(512);
+    if !header.starts_with(b"EFI PART") {
+        return true;
+    }
+    let number = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+    let (own, array) = (number(16), number(88));
+    header[16..20].fill(0);
+    (crc32(&header[..92]), crc32(entries)) == (own, array)
+}
+
+/// CRC-32 bit by bit (ISO 3309).
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+    let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc));
+    !bytes.iter().fold(u32::MAX, byte)
+}
+
 fn ends_as_planned(image: &Image, before: &std::path::Path, place: &str) {
+    assert!(primary_is_whole(image), "{place}: it would not start");
     let seen = image.run(&[]);
     assert!(matches!(seen.code, Some(0)), "{place}: {}", seen.stderr);
     // An mkfs that was left behind holds the lock for a moment.

@@ -118,7 +118,7 @@ size=200M,name=root'; do
   pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply --only >$W/again.json
   same "$(jq -c '[.ok,.pending,.changed]' $W/again.json)" '[true,false,false]' again
   same "$(sha256sum </etc/fstab)" "$F" fstab
-  same "$(ls /var/lib/cluster/pi-partition)" "pi-partition-$(hostname | cut -d. -f1).table.json" 'journal and saved table'
+  same "$(ls /var/lib/cluster/pi-partition)" "pi-partition-$(hostname | cut -d. -f1)-${D##*/}-$(jq -r '.pi_partition.nodes[].state_sha256[:8]' $W/out.json).table.json" 'journal and saved table'
   same "$(stat -c %a /var/lib/cluster/pi-partition)" 700 'mode of the folder'
   # The saved table takes it back: unmounted, out of fstab, out of the kernel, out of the table.
   pi-partition -n --disk $D --undo /var/lib/cluster/pi-partition/*.table.json --apply --only >$W/undo.json
@@ -233,39 +233,120 @@ mkdir /mnt/busy; mount -t tmpfs t /mnt/busy
 refused partition-mount-point-used pi-partition -n --disk $D --mount /mnt/busy
 echo 'UUID=1 /mnt/other ext4 defaults 0 2' >>/etc/fstab
 refused partition-mount-configured pi-partition -n --disk $D --mount /mnt/other --persist fstab
+pi-partition -n --disk $D >$W/plan.json
+mkdir /mnt/real; ln -s real /mnt/link
+refused partition-mount-point-link pi-partition -n --disk $D --mount /mnt/link
+refused partition-mount-point-link pi-partition -n --disk $D --mount /mnt/link/below/it
+same "$(jq -r '.findings[0].fix' $W/said | grep -o '/mnt/real/below/it')" /mnt/real/below/it 'the way out'
 # The kernel knows a partition that the table does not have.
 addpart $D 3 300000 1000
 refused partition-kernel-differs pi-partition -n --disk $D
 delpart $D 3
 # Somebody has the disk for himself alone.
-python3 - $D <<'P' &
+python3 - $D $W/held <<'P' &
 import os, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)
-time.sleep(5)
+open(sys.argv[2], 'w').close()
+time.sleep(300)
 P
 other=$!
-sleep 1
+until [ -e $W/held ]; do sleep 0.1; done
 refused partition-disk-held pi-partition -n --disk $D
-wait $other
+kill $other; wait $other || true
 # The image behind a loop device is held by it.
 refused partition-disk-held pi-partition -n --disk $I
+refused partition-disk-held pi-partition -n --disk $I --undo $W/plan.json
 # Two at once: one of them is told who is at work.
 mkdir -p /var/lib/cluster/pi-partition
 J=/var/lib/cluster/pi-partition/${D##*/}.journal
-(flock 9; sleep 5) 9>$J &
-sleep 0.3
+(flock 9; touch $W/locked; exec sleep 300) 9>$J &
+other=$!
+until [ -e $W/locked ]; do sleep 0.1; done
 refused journal-busy pi-partition -n --disk $D
-wait
+kill $other; wait $other || true
 # Read-only.
 partx -d $D; losetup -d $D; loops=()
 attach D -r $I
 refused partition-read-only pi-partition -n --disk $D
 losetup -d $D; loops=()
+# A program that the plan runs and nobody installed.
+mount --bind /dev/null $(readlink -f $(command -v mkfs.xfs))
+truncate -s 900M $I
+refused partition-program-missing pi-partition -n --disk $I --fs xfs
+umount $(readlink -f $(command -v mkfs.xfs))
 # A whole disk that is swap.
 truncate -s 0 $I; truncate -s 600M $I
 attach D $I
 mkswap -q $D; swapon $D 2>/dev/null && { refused partition-disk-held pi-partition -n --disk $D; swapoff $D; }
 true
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn what_is_taken_back_leaves_no_trace_and_nothing_elses() {
+    root(
+        r#"
+truncate -s 600M $I
+sfdisk -q $I <<<"$TABLE"
+attach D $I
+partx -a $D
+# A card's root has no /proc, and a plan needs none.
+mkdir -p $W/card/etc
+pi-partition -n --disk $D --label docker --mount /mnt/docker --sysroot $W/card --only | jq -e .ok >/dev/null || fail 'no plan'
+printf '# theirs\n\nUUID=1 /mnt/other ext4 defaults 0 2\n\n' >/etc/fstab
+F=$(sha256sum </etc/fstab); T=$(sha256sum <$I)
+# Without a file system it has no UUID: a line without one is not its line.
+pi-partition -n --disk $D --fs none --apply >$W/out.json
+pi-partition -n --disk $D --undo $W/out.json --apply --only | jq -e .changed >/dev/null || fail 'nothing was undone'
+same "$(sha256sum </etc/fstab)" "$F" fstab
+same "$(sha256sum <$I)" "$T" table
+[ ! -e ${D}p3 ] || fail 'still known to the kernel'
+# An undo that failed before its first effect leaves the way free.
+pi-partition -n --disk $D --label docker --mount /mnt/docker --persist systemd --apply >$W/out.json 2>$W/error ||
+  grep -q systemctl $W/error || fail "$(cat $W/error)"
+U=/etc/systemd/system/mnt-docker.mount
+[ -e $U ] || fail 'no unit'
+mkdir -p /etc/systemd/system/local-fs.target.wants; ln -sf $U /etc/systemd/system/local-fs.target.wants/mnt-docker.mount
+S=$(ls /var/lib/cluster/pi-partition/*.table.json | tail -1)
+exec 8</mnt/docker
+pi-partition -n --disk $D --undo $S --apply >$W/said 2>&1 && fail 'undone although it is in use'
+exec 8<&-
+pi-partition -n --disk $D --label docker --apply --only >$W/out.json || fail "$(cat $W/out.json)"
+same "$(jq -c '[.ok,.pending]' $W/out.json)" '[true,false]' 'after an undo that changed nothing'
+# A unit of its goes with it.
+pi-partition -n --disk $D --undo $S --apply --only | jq -e .changed >/dev/null || fail 'nothing was undone'
+[ ! -e $U ] && [ ! -L /etc/systemd/system/local-fs.target.wants/mnt-docker.mount ] || fail 'its unit is still there'
+same "$(sha256sum </etc/fstab)" "$F" fstab
+"#,
+    );
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn a_stick_with_the_saved_table_may_be_gone_when_a_run_goes_on() {
+    root(
+        r#"
+truncate -s 600M $I
+sfdisk -q $I <<<"$TABLE"
+attach D $I
+partx -a $D
+truncate -s 64M $W/stick; mkfs.ext4 -q $W/stick
+for call in pwrite64:1 pwrite64:2 ioctl:6 clone3:1; do
+  attach S $W/stick
+  mkdir -p /mnt/a; mount $S /mnt/a
+  code=0
+  strace -qq -f -o /dev/null -e trace=${call%:*} -e inject=${call%:*}:signal=SIGKILL:when=${call#*:} \
+    pi-partition -n --disk $D --label docker --apply -o /dev/null 2>/dev/null || code=$?
+  rm -f /mnt/a/*.table.json
+  umount /mnt/a; losetup -d $S; loops=($D)
+  pi-partition -n --disk $D --label docker --apply --only >$W/out.json || fail "$call: $(cat $W/out.json)"
+  same "$(ls /mnt/a)" '' "$call: the folder that the stick was mounted on"
+  same "$(blkid -p -s LABEL -o value ${D}p3)" docker "$call: label"
+  partx -d --nr 3 $D; sfdisk -q --no-reread --no-tell-kernel --delete $D 3 2>/dev/null
+  dd if=/dev/zero of=$D bs=1M seek=129 count=2 conv=fsync status=none
+done
 "#,
     );
 }

@@ -147,6 +147,9 @@ fn run<T: Tool>(arguments: Vec<OsString>, format: ErrorFormat) -> Result<u8, Fai
         return Ok(0);
     }
     let document = read(&tool)?;
+    if tool.form() != Form::Artefact {
+        output::try_target(common.output.as_deref())?;
+    }
     let verdict = judge(&tool, &document)?;
     deliver(&tool, &document, &verdict)?;
     if verdict.ok {

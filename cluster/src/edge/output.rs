@@ -62,6 +62,27 @@ pub(super) fn write(
     }
 }
 
+/// Tries whether `target` can be written to, before a tool acts: what it did would otherwise be told nowhere. Nothing is left there.
+pub(super) fn try_target(target: Option<&Path>) -> anyhow::Result<()> {
+    let Some(target) = target.filter(|target| target.as_os_str() != "-") else {
+        return Ok(());
+    };
+    let writing = || format!("writing {}", target.display());
+    let path = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+    if path.metadata().is_ok_and(|present| !present.is_file()) {
+        // A device or a pipe: opening one may wait for its reader.
+        return Ok(());
+    }
+    tempfile::tempfile_in(folder_of(&path)).with_context(writing)?;
+    Ok(())
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Prints bytes to standard output.
 pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
     write(None, false, |out| out.write_all(bytes))
@@ -137,10 +158,7 @@ pub fn write_file(
             .and_then(|()| out.flush())
             .with_context(writing);
     }
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = folder_of(&path);
     let temporary = tempfile::Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(mode))

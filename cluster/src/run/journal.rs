@@ -8,6 +8,7 @@ use crate::finding::Finding;
 use crate::plan::Plan;
 use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -37,7 +38,9 @@ pub enum Moment {
 pub struct Journal {
     file: Flock<File>,
     path: PathBuf,
+    tool: String,
     left: Option<Unfinished>,
+    about: Value,
     /// Whether the file is gone already.
     closed: bool,
     hook: Box<dyn FnMut(Moment)>,
@@ -83,19 +86,36 @@ impl Journal {
         let mut journal = Self {
             file,
             path: path.to_owned(),
+            tool: tool.to_owned(),
             left,
+            about: Value::Null,
             closed: false,
             hook: Box::new(|_| {}),
         };
-        let process = std::process::id();
-        journal.append(
-            &Record::Opened {
-                tool: tool.to_owned(),
-                process,
-            },
-            false,
-        )?;
+        journal.opened()?;
         Ok(journal)
+    }
+
+    /// Records who holds the lock.
+    fn opened(&mut self) -> anyhow::Result<()> {
+        let record = Record::Opened {
+            tool: self.tool.clone(),
+            process: std::process::id(),
+        };
+        self.append(&record, false)
+    }
+
+    /// The same with a note of what a plan that begins here is about, for whoever finds it unfinished: a device's own
+    /// number, where its name may be another's tomorrow.
+    #[must_use]
+    pub fn about(mut self, about: Value) -> Self {
+        self.about = about;
+        self
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What a journal holds unfinished, without locking it or changing anything. Nothing where there is no journal or
@@ -130,13 +150,28 @@ impl Journal {
         let record = Record::Plan {
             sha256: plan.plan_sha256(),
             plan: Box::new(plan.clone()),
+            about: self.about.clone(),
         };
         self.append(&record, true)?;
         self.left = Some(Unfinished {
             plan: plan.clone(),
             progress: BTreeMap::new(),
+            about: self.about.clone(),
         });
         Ok(())
+    }
+
+    /// Drops what an earlier run left. The file stays locked, and is as new.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn forget(&mut self) -> anyhow::Result<()> {
+        let emptying = || format!("emptying the journal {}", self.path.display());
+        self.file.set_len(0).with_context(emptying)?;
+        self.file.seek(SeekFrom::Start(0)).with_context(emptying)?;
+        self.file.sync_all().with_context(emptying)?;
+        self.left = None;
+        self.opened()
     }
 
     /// Records how far a step got.
@@ -314,6 +349,26 @@ mod tests {
         assert!(!path.exists());
         let mode = path.parent().unwrap().metadata().unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_and_the_note_of_the_next_plan_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        filled(&path);
+        let mut journal = Journal::open(&path, "test").unwrap().about(json!("card"));
+        journal.forget().unwrap();
+        assert_eq!(journal.unfinished(), None);
+        assert!(Journal::peek(&path).unwrap().is_none());
+        journal.begin(&plan()).unwrap();
+        drop(journal);
+        let left = Journal::peek(&path).unwrap().unwrap();
+        assert_eq!((left.progress.len(), left.about), (0, json!("card")));
+        // Forgotten, and nothing begun: nothing stays behind.
+        let mut journal = Journal::open(&path, "test").unwrap();
+        journal.forget().unwrap();
+        drop(journal);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -12,10 +12,11 @@ pub use journal::{Journal, Moment, Progress, Unfinished, image_path, system_path
 pub use system::System;
 
 use crate::finding::Finding;
-use crate::plan::{Lasting, Plan, Step};
+use crate::plan::{Action, Lasting, Plan, Step};
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::fmt;
+use std::path::Path;
 
 /// The answer is no: an error finding on its way through `?` (exit code 3).
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,7 @@ pub struct Applied {
 }
 
 /// Carries out a plan, or the rest of it. When this returns well, every step's effect is there and the journal is gone.
+/// Another plan that an earlier run left is dropped where it is [`untouched`].
 ///
 /// # Errors
 /// [`Refusal`] where an unfinished plan is another one or something is not as the journal explains it: nothing was
@@ -89,10 +91,15 @@ pub fn apply(
     plan: &Plan,
     executor: &mut dyn Executor,
 ) -> anyhow::Result<Applied> {
-    let continued = journal.unfinished().is_some();
-    if let Some(left) = journal.unfinished() {
-        same_plan(left, plan)?;
+    if let Some(left) = journal.unfinished()
+        && let Err(other) = same_plan(left, plan, journal.path())
+    {
+        if !untouched(left, executor) {
+            return Err(other);
+        }
+        journal.forget()?;
     }
+    let continued = journal.unfinished().is_some();
     let todo = todo(&journal, plan, executor)?;
     if todo.is_empty() {
         journal.close()?;
@@ -124,7 +131,7 @@ pub fn apply_in_turn(
 ) -> anyhow::Result<Applied> {
     let continued = journal.unfinished().is_some();
     match journal.unfinished() {
-        Some(left) => same_plan(left, plan)?,
+        Some(left) => same_plan(left, plan, journal.path())?,
         None => journal.begin(plan)?,
     }
     let mut did = Vec::new();
@@ -145,17 +152,46 @@ pub fn apply_in_turn(
     Ok(Applied { did, continued })
 }
 
+/// Whether nothing is there of what an unfinished plan would have changed for good: it failed before its first effect, or it
+/// was taken back. `false` where that is not certain. A step that was not begun had no effect: the record of its beginning is
+/// on the disk before. One that changes nothing that lasts does not count.
+pub fn untouched(left: &Unfinished, executor: &mut dyn Executor) -> bool {
+    let begun = |step: &&Step| left.progress.contains_key(&step.id);
+    left.plan.steps.iter().filter(begun).all(|step| {
+        let harmless = step.undo.is_none() && !step.irreversible;
+        let absent = matches!(executor.presence(step), Ok(Presence::Absent));
+        harmless || (shows(&step.action) && absent)
+    })
+}
+
+/// Whether a part of an action's effect can be told from none. A command or a copy that was ended may have done anything.
+fn shows(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::WriteBytes { .. }
+            | Action::Erase { .. }
+            | Action::WriteFile { .. }
+            | Action::AppendLine { .. }
+            | Action::RemoveLine { .. }
+            | Action::RemoveFile { .. }
+            | Action::Kernel(_)
+            | Action::Mount { .. }
+            | Action::Unmount { .. }
+    )
+}
+
 /// Refuses a plan that is not the one that was begun.
-fn same_plan(left: &Unfinished, plan: &Plan) -> anyhow::Result<()> {
+fn same_plan(left: &Unfinished, plan: &Plan, journal: &Path) -> anyhow::Result<()> {
     if left.plan.plan_sha256() == plan.plan_sha256() {
         return Ok(());
     }
     let value = |plan: &Plan| serde_json::to_value(plan).context("describing a plan");
     let differences = Plan::differences(&value(plan)?, &value(&left.plan)?);
     let message = format!(
-        "an earlier run was ended in the middle of another plan ({} of {} steps begun): {}",
+        "an earlier run was ended in the middle of another plan ({} of {} steps begun; its journal is {}): {}",
         left.progress.len(),
         left.plan.steps.len(),
+        journal.display(),
         differences
             .first()
             .map_or("its hash differs", |difference| difference.as_str())
@@ -163,6 +199,7 @@ fn same_plan(left: &Unfinished, plan: &Plan) -> anyhow::Result<()> {
     let finding = Finding::error("journal-other-plan", plan.tool.clone(), message)
         .fix("finish the earlier plan with the request that it was made for (in the evidence), or undo it")
         .evidence(json!({
+            "journal": journal.display().to_string(),
             "begun": {"request": left.plan.request, "state": left.plan.state, "plan_sha256": left.plan.plan_sha256()},
             "now": {"request": plan.request, "state": plan.state, "plan_sha256": plan.plan_sha256()},
             "differences": differences,

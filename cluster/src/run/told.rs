@@ -29,8 +29,14 @@ pub fn unfinished(id: &'static str, subject: &str, left: &Unfinished) -> Finding
         left.progress.len(),
         left.plan.steps.len()
     );
-    Finding::warning(id, subject, message)
-        .fix("run it again with --apply: it goes on where it was ended")
+    // An undo goes on as an undo only: the same request without it is another plan.
+    let fix = match left.plan.request.get("undo") {
+        Some(_) => {
+            "it was an --undo: run that again with --apply, and it goes on where it was ended"
+        }
+        None => "run it again with --apply: it goes on where it was ended",
+    };
+    Finding::warning(id, subject, message).fix(fix)
 }
 
 /// The remark that this run ended what an earlier one had begun.

@@ -1,5 +1,6 @@
 //! A disk on this machine: which one, what is wished of it, and with `--apply` the act.
 
+use super::{left, reviewed};
 use crate::answer::NodeAnswer;
 use crate::apply::{self, Acting};
 use crate::cli::Cli;
@@ -13,14 +14,13 @@ use cluster::document::Document;
 use cluster::edge::Usage;
 use cluster::edge::node::host_name;
 use cluster::edge::nodes::Earlier;
-use cluster::finding::Finding;
-use cluster::invalid::Invalid;
+use cluster::finding::{self, Finding};
 use cluster::inventory::Node;
 use cluster::root::Root;
-use cluster::run::told::{continued, differs, unfinished};
-use cluster::run::{self, Journal, Refusal, Unfinished, image_path, system_path};
+use cluster::run::told::continued;
+use cluster::run::{self, Journal, Refusal, Unfinished};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A disk on this machine, and what is wished of it.
 pub(super) struct Local<'a> {
@@ -43,7 +43,7 @@ pub(super) fn local<'a>(
     let chosen = cli.node.choose(nodes, root)?;
     let host = host_name(root);
     let here = chosen.is_some_and(|node| Some(node.name.as_str()) == host.as_deref());
-    let planned = planned(earlier, chosen)?;
+    let planned = reviewed::planned(earlier, chosen)?;
     let about_disk = cli.disk.is_some() || cli.common.null_input;
     let wanted = about_disk || cli.node.apply || cli.undo.is_some() || here;
     if !wanted {
@@ -57,8 +57,9 @@ pub(super) fn local<'a>(
         return Err(Usage::new(problem)).context("reading the arguments");
     }
     let (name, request, given) = match planned {
-        Some((name, given)) if cli.node.apply && cli.disk.is_none() => {
-            let request = reviewed(cli, &name, &given)?;
+        // An undo with --disk is about that disk, whatever was planned.
+        Some((name, given)) if cli.node.apply && (cli.disk.is_none() || cli.undo.is_none()) => {
+            let request = reviewed::request(cli, &name, &given)?;
             (name, request, Some(given))
         }
         _ => {
@@ -74,19 +75,6 @@ pub(super) fn local<'a>(
         given,
     };
     Ok(Some((local, chosen)))
-}
-
-/// The request of the plan in the document, which is what was reviewed.
-fn reviewed(cli: &Cli, name: &str, given: &Value) -> anyhow::Result<Request> {
-    if cli.requests() {
-        let problem = "the document holds a plan, and flags wish for something; run without --apply to plan anew";
-        return Err(Usage::new(problem)).context("reading the arguments");
-    }
-    let request = given.get("request").cloned().unwrap_or_default();
-    serde_json::from_value(request).map_err(|error| {
-        let path = format!("pi_partition.nodes.{name}.request");
-        Invalid::new(path, error.to_string()).into()
-    })
 }
 
 /// The node's key, and what the arguments and the document wish.
@@ -114,26 +102,6 @@ fn wished(
     Ok((name, request))
 }
 
-/// The plan in the document for the node, or the only one for a machine that the document does not list.
-fn planned(earlier: &Earlier, chosen: Option<&Node>) -> anyhow::Result<Option<(String, Value)>> {
-    let found = match chosen {
-        Some(node) => earlier.nodes.get_key_value(node.name.as_str()),
-        None => {
-            let root = Root::open(Path::new("/"))?;
-            let host = host_name(&root).unwrap_or_default();
-            let named = earlier.nodes.get_key_value(&host);
-            named.or_else(|| earlier.nodes.get_key_value("image"))
-        }
-    };
-    found
-        .map(|(name, raw)| {
-            let value =
-                serde_json::from_str(raw.get()).context("reading the plan in the document")?;
-            Ok((name.clone(), value))
-        })
-        .transpose()
-}
-
 fn is_image(path: &str) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.is_file())
 }
@@ -151,31 +119,28 @@ impl Local<'_> {
     }
 
     fn outcome(&self) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
+        if self.given.is_some() {
+            reviewed::same_disk(self.cli, &self.request)?;
+        }
         let open = OpenDisk::open(Path::new(&self.request.disk))?;
         if self.cli.node.apply && !self.root.is_system() && open.kind == Kind::Device {
             let problem = "--sysroot with --apply only writes files, and a device needs more";
             return Err(Usage::new(problem)).context("reading the arguments");
         }
-        let left = Journal::peek(&self.journal(&open))?;
+        let left = Journal::peek(&left::journal(&open))?;
+        left::own(&open, left.as_ref())?;
         if let Some(file) = &self.cli.undo {
-            let undo = undo::Undo {
-                apply: self.cli.node.apply,
-                open: &open,
-                request: &self.request,
-                root: self.root,
-                sector_bytes: self.cli.sector_size,
-                journal: self.journal(&open),
-            };
-            return undo.run(file);
+            return self.undo(&open, file);
         }
-        let (disk, planned) = self.plan(&open, left.as_ref())?;
+        left::under_another_name(&open)?;
+        let (_, planned) = self.plan(&open, left.as_ref())?;
         let nothing = planned
             .plan
             .as_ref()
             .is_none_or(|plan| plan.steps.is_empty());
         if !self.cli.node.apply || self.cli.check || (nothing && left.is_none()) {
             let mut findings = planned.findings;
-            findings.extend(left.map(|left| unfinished("partition-unfinished", &disk.path, &left)));
+            findings.extend(left.map(|left| left::warning(&open, &left)));
             let mut answer = planned.answer;
             if self.cli.check {
                 answer = answer.checked();
@@ -185,12 +150,24 @@ impl Local<'_> {
         self.apply(&open)
     }
 
-    fn journal(&self, open: &OpenDisk) -> PathBuf {
-        let name = open.path.file_name().unwrap_or_default().to_string_lossy();
-        match open.kind {
-            Kind::Device => system_path("pi-partition", &name),
-            _ => image_path(&open.path, "pi-partition"),
+    fn undo(&self, open: &OpenDisk, file: &Path) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
+        let undo = undo::Undo {
+            apply: self.cli.node.apply,
+            open,
+            request: &self.request,
+            root: self.root,
+            sector_bytes: self.cli.sector_size,
+            journal: left::journal(open),
+            about: left::about(open),
+        };
+        let (answer, findings) = undo.run(file)?;
+        if self.cli.node.apply && finding::ok(&findings) {
+            // What was begun under another name of the disk is taken back with the rest.
+            for stray in left::strays(open) {
+                Journal::open(&stray, "pi-partition")?.close()?;
+            }
         }
+        Ok((answer, findings))
     }
 
     fn plan(
@@ -211,14 +188,29 @@ impl Local<'_> {
     /// Everything is read again under the lock, and what is done is what comes out then.
     fn apply(&self, open: &OpenDisk) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
         let _lock = open.lock()?;
-        let journal = Journal::open(&self.journal(open), "pi-partition")?;
-        let left = journal.unfinished().cloned();
-        let (disk, planned) = self.plan(open, left.as_ref())?;
+        let journal = Journal::open(&left::journal(open), "pi-partition")?;
+        let mut journal = journal.about(left::about(open));
+        let mut left = journal.unfinished().cloned();
+        left::own(open, left.as_ref())?;
+        let (mut disk, mut planned) = self.plan(open, left.as_ref())?;
+        if let Some(other) = left
+            .as_ref()
+            .filter(|left| planned.plan.as_ref() != Some(&left.plan))
+            && run::untouched(other, &mut Acting::new(open, self.root, Some(other)))
+        {
+            // Planned anew: what the other plan would have erased is somebody's again.
+            journal.forget()?;
+            left = None;
+            (disk, planned) = self.plan(open, None)?;
+        }
         let Some(plan) = planned.plan else {
             return Ok((planned.answer, planned.findings));
         };
         if let Some(given) = &self.given {
-            same(&planned.answer, given, &disk)?;
+            reviewed::same(&planned.answer, given, &disk)?;
+        }
+        if let Some(finding) = apply::missing(&plan, left.as_ref(), &disk.path) {
+            return Err(Refusal(finding).into());
         }
         let mut acting = Acting::new(open, self.root, left.as_ref());
         let applied = run::apply(journal, &plan, &mut acting)?;
@@ -234,27 +226,5 @@ impl Local<'_> {
             findings.push(continued("partition-continued", &disk.path, &applied.did));
         }
         Ok((answer, findings))
-    }
-}
-
-/// What was reviewed is what happens: every field of the document's plan has to be as it is planned now.
-fn same(own: &NodeAnswer, given: &Value, disk: &DiskState) -> anyhow::Result<()> {
-    let mut own = serde_json::to_value(own).context("describing the plan")?;
-    let mut given = given.clone();
-    for value in [&mut own, &mut given] {
-        // What is mounted changes by itself; nothing is done by it.
-        for partition in value["disk"]["partitions"]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-        {
-            if let Some(partition) = partition.as_object_mut() {
-                partition.remove("mounted");
-            }
-        }
-    }
-    match differs("partition-plan-differs", &disk.path, &own, &given) {
-        Some(finding) => Err(Refusal(finding).into()),
-        None => Ok(()),
     }
 }

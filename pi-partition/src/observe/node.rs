@@ -9,7 +9,7 @@ use cluster::command::Command;
 use cluster::inventory::Os;
 use cluster::root::Root;
 use cluster::run::{Unfinished, mounts};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Larger than any configuration file.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -33,7 +33,11 @@ pub fn node(
     }
     node.fstab = text(root, "/etc/fstab")?.map(|text| text.lines().map(str::to_owned).collect());
     node.systemd = root.exists(Path::new("/run/systemd/system"))?;
-    let mounts = mounts::read(root)?;
+    // Nothing is mounted on a card that is not started.
+    let mounts = match root.is_system() {
+        true => mounts::read(root)?,
+        false => Vec::new(),
+    };
     for target in request
         .partitions
         .iter()
@@ -89,6 +93,9 @@ fn target(root: &Root, mounts: &[mounts::Mount], target: &str) -> anyhow::Result
     if let Some(mount) = mounts::at(mounts, path) {
         return Ok(Target::Mounted(mounted_device(mount)));
     }
+    if let Some(place) = led_elsewhere(root, path) {
+        return Ok(Target::Link(place.display().to_string()));
+    }
     match root.names(path) {
         Ok(names) if names.is_empty() => Ok(Target::Free),
         Ok(names) => Ok(Target::Used(format!(
@@ -98,6 +105,23 @@ fn target(root: &Root, mounts: &[mounts::Mount], target: &str) -> anyhow::Result
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Target::Free),
         Err(error) => Ok(Target::Used(error.to_string())),
     }
+}
+
+/// Where a path leads whose folders are partly symbolic links; `None` where none is. The kernel lists what is mounted by the
+/// place that it leads to, so that a mount by another name would never be found.
+fn led_elsewhere(root: &Root, path: &Path) -> Option<PathBuf> {
+    if !root.is_system() {
+        return None;
+    }
+    path.ancestors().find(|part| part.is_symlink())?;
+    // What is there is resolved; what is not will be made as it is named.
+    let there = path.ancestors().find(|part| part.exists())?;
+    let rest = path.strip_prefix(there).ok()?;
+    let place = there.canonicalize().ok()?;
+    Some(match rest.as_os_str().is_empty() {
+        true => place,
+        false => place.join(rest),
+    })
 }
 
 /// The device of a mount by its numbers; what was named as its source may be anything.

@@ -75,10 +75,8 @@ pub(super) fn held_by(
     if swaps().contains(&open.numbers) {
         held.push("swap".to_owned());
     }
-    let whole = signature::read(source, 0, open.size_bytes).context("reading the disk's start")?;
-    if let Some(whole) = whole.filter(|whole| whole.kind.ends_with("_member")) {
-        held.push(whole.kind.to_owned());
-    }
+    let members = signature::members(source).context("reading the disk's start and end")?;
+    held.extend(members.into_iter().map(|member| member.kind.to_owned()));
     if held.is_empty() && state.mounted.is_empty() && is_claimed(&open.path) {
         held.push("another program that opened it for itself alone".to_owned());
     }

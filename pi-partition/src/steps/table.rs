@@ -1,9 +1,10 @@
 //! The steps that write a table's entries, and what keeps the present ones.
 
 use super::Steps;
+use crate::apply::SAVE_TABLE;
 use crate::extent;
 use crate::layout::Placed;
-use crate::plan::saved;
+use crate::plan::{saved, state};
 use crate::refuse;
 use crate::state::Kind;
 use crate::table::{Raw, Scheme, gpt, mbr};
@@ -36,7 +37,7 @@ impl Steps<'_> {
             self.findings.push(refuse::bytes_unknown(self.disk));
             return;
         }
-        self.save_table();
+        self.save_table(new);
         let numbers: Vec<u32> = new.iter().map(|placed| placed.number).collect();
         for (id, offset_bytes, before, after) in self.writes.clone() {
             let id = match id {
@@ -78,7 +79,7 @@ impl Steps<'_> {
                 self.choice_in_words()
             ),
             Scheme::Gpt => format!(
-                "partitions {numbers:?} get their entries; the backup is written first, so that one of the two copies is whole at every instant; {}",
+                "partitions {numbers:?} get their entries; the backup is written first, and the primary's header and entries together, so that one of the two copies is whole at every instant; {}",
                 self.choice_in_words()
             ),
         };
@@ -122,8 +123,8 @@ impl Steps<'_> {
         )
     }
 
-    /// The table as it is goes into a file: off this disk where the node has another.
-    fn save_table(&mut self) {
+    /// The table as it is goes into a file: off this disk where the node has another. Its name tells disks and runs apart.
+    fn save_table(&mut self, new: &[&Placed]) {
         if self.disk.kind == Kind::Image {
             return;
         }
@@ -132,11 +133,25 @@ impl Steps<'_> {
             .other_disk
             .clone()
             .unwrap_or_else(|| "/var/lib/cluster/pi-partition".to_owned());
-        let path = format!("{folder}/pi-partition-{}.table.json", self.name);
+        let disk = self.disk.path.rsplit('/').next().unwrap_or_default();
+        let mut hash = cluster::plan::hash(&state(self.disk, self.table));
+        hash.truncate(8);
+        let path = format!(
+            "{folder}/pi-partition-{}-{disk}-{hash}.table.json",
+            self.name
+        );
+        let made = new.iter().map(|placed| {
+            json!({
+                "number": placed.number,
+                "start_bytes": placed.start_bytes,
+                "size_bytes": placed.size_bytes,
+            })
+        });
         let saved = json!({
             "disk": self.disk.path,
             "disk_id": self.table.disk_id,
             "size_bytes": self.disk.size_bytes,
+            "partitions": made.collect::<Vec<_>>(),
             "table_before": saved(self.table, &self.writes),
         });
         let content = format!("{saved:#}\n");
@@ -151,7 +166,7 @@ impl Steps<'_> {
         };
         let why = "the table's present bytes are kept, for --undo";
         self.steps
-            .push(Step::new("save-table", why, action, check).harmless());
+            .push(Step::new(SAVE_TABLE, why, action, check).harmless());
     }
 }
 

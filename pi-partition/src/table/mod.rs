@@ -29,6 +29,16 @@ pub struct Table {
     pub raw: Raw,
 }
 
+impl Table {
+    /// A partition's start and size in bytes.
+    pub fn bytes(&self, entry: &Entry) -> (u64, u64) {
+        (
+            entry.start * self.sector_bytes,
+            entry.sectors * self.sector_bytes,
+        )
+    }
+}
+
 /// The format of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {

@@ -20,9 +20,28 @@ pub(super) struct Saved {
     pub(super) disk_id: Option<String>,
     #[serde(default)]
     pub(super) table_before: Vec<SavedBytes>,
+    /// The partitions that were made.
+    #[serde(default)]
+    pub(super) partitions: Vec<Made>,
     pub(super) disk: Option<Value>,
     #[serde(default)]
     pub(super) steps: Vec<Value>,
+}
+
+/// A partition as the saved file names it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Made {
+    number: Option<u32>,
+    start_bytes: Option<u64>,
+    size_bytes: Option<u64>,
+}
+
+impl Made {
+    /// Whether it is this one, in its exact place.
+    pub(super) fn is(&self, number: u32, start_bytes: u64, size_bytes: u64) -> bool {
+        (self.number, self.start_bytes, self.size_bytes)
+            == (Some(number), Some(start_bytes), Some(size_bytes))
+    }
 }
 
 /// A saved table, a node's answer, or a document with this tool's key.
@@ -71,9 +90,10 @@ fn read_file(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Whether the image had a hole where the new partition is: its file system's step could be taken back by a discard.
-pub(super) fn was_hole(saved: &Saved) -> bool {
-    saved
-        .steps
-        .iter()
-        .any(|step| step["undo"]["kind"] == "discard")
+pub(super) fn was_hole(saved: &Saved, (start_bytes, size_bytes): (u64, u64)) -> bool {
+    saved.steps.iter().map(|step| &step["undo"]).any(|undo| {
+        undo["kind"] == "discard"
+            && undo["offset_bytes"] == start_bytes
+            && undo["size_bytes"] == size_bytes
+    })
 }

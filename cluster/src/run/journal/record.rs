@@ -2,6 +2,7 @@
 
 use crate::plan::{Plan, sha256};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// How many digits of a record's hash stand before it. It guards against damage, not against an attacker, who could
@@ -24,6 +25,8 @@ pub struct Unfinished {
     pub plan: Plan,
     /// How far each step got, by its id; steps that were not begun are not in here.
     pub progress: BTreeMap<String, Progress>,
+    /// What the tool noted of the thing that the plan is about ([`super::Journal::about`]); `null` for nothing.
+    pub about: Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,7 +35,12 @@ pub(super) enum Record {
     /// A run opened the journal. Not synced: it only names who holds the lock.
     Opened { tool: String, process: u32 },
     /// A plan is about to be carried out.
-    Plan { sha256: String, plan: Box<Plan> },
+    Plan {
+        sha256: String,
+        plan: Box<Plan>,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        about: Value,
+    },
     /// A step's effect is about to begin.
     Started { step: String },
     /// A step's effect is there.
@@ -80,13 +88,18 @@ pub(super) fn parse(content: &[u8]) -> Result<(Option<Unfinished>, usize), Strin
         let named = |why: String| format!("line {}: {why}", number + 1);
         match Record::read(line).map_err(named)? {
             Record::Opened { .. } => {}
-            Record::Plan { sha256, plan } => {
+            Record::Plan {
+                sha256,
+                plan,
+                about,
+            } => {
                 if plan.plan_sha256() != sha256 || left.is_some() {
                     return Err(named("a plan that is not what it says".to_owned()));
                 }
                 left = Some(Unfinished {
                     plan: *plan,
                     progress: BTreeMap::new(),
+                    about,
                 });
             }
             Record::Started { step } => note(&mut left, step, Progress::Started).map_err(named)?,

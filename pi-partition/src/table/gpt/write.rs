@@ -40,6 +40,10 @@ pub type Write = (&'static str, u64, Vec<u8>, Vec<u8>);
 
 /// The writes that add entries, by their number. The backup comes first, so that at every instant one of the two copies
 /// is whole: the old one, or the new one at the disk's end.
+///
+/// Linux reads a table whose primary is whole, and the backup alone only where its command line says `gpt`
+/// (block/partitions/efi.c, `find_valid_gpt`). So where the primary's entries follow its header, as every program has
+/// them, both are one write: no time lies between them in which the disk would not start.
 pub fn add(raw: &Raw, sector_bytes: u64, sectors: u64, new: &[(u32, [u8; ENTRY])]) -> Vec<Write> {
     let mut entries = raw.entries.clone();
     for (number, entry) in new {
@@ -60,7 +64,7 @@ pub fn add(raw: &Raw, sector_bytes: u64, sectors: u64, new: &[(u32, [u8; ENTRY])
     let backup = new_header(&raw.header, end, 1, last, backup_array, crc);
     let slot = protective_slot(raw.protective.1, sectors);
     let mbr = (mbr::ENTRIES + raw.protective.0 * mbr::ENTRY) as u64;
-    let writes = [
+    let mut writes = vec![
         (
             "backup-entries",
             backup_array * sector_bytes,
@@ -73,21 +77,28 @@ pub fn add(raw: &Raw, sector_bytes: u64, sectors: u64, new: &[(u32, [u8; ENTRY])
             raw.last_sector.clone(),
             backup,
         ),
-        (
-            "primary-entries",
-            raw.entries_lba * sector_bytes,
-            raw.entries.clone(),
-            entries,
-        ),
-        ("primary-header", sector_bytes, raw.header.clone(), primary),
-        (
-            "protective-mbr",
-            mbr,
-            raw.protective.1.to_vec(),
-            slot.to_vec(),
-        ),
     ];
+    writes.extend(primary_writes(raw, sector_bytes, primary, entries));
+    writes.push((
+        "protective-mbr",
+        mbr,
+        raw.protective.1.to_vec(),
+        slot.to_vec(),
+    ));
     writes.into_iter().filter_map(trim).collect()
+}
+
+/// The primary's header and its entries: one write where they are neighbours.
+fn primary_writes(raw: &Raw, sector_bytes: u64, header: Vec<u8>, entries: Vec<u8>) -> Vec<Write> {
+    if raw.entries_lba == 2 {
+        let before = [raw.header.as_slice(), &raw.entries].concat();
+        return vec![("primary", sector_bytes, before, [header, entries].concat())];
+    }
+    let place = raw.entries_lba * sector_bytes;
+    vec![
+        ("primary-entries", place, raw.entries.clone(), entries),
+        ("primary-header", sector_bytes, raw.header.clone(), header),
+    ]
 }
 
 /// Only what differs is written.
