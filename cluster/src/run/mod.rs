@@ -5,6 +5,7 @@
 
 mod journal;
 pub mod mounts;
+pub mod signals;
 mod system;
 pub mod told;
 
