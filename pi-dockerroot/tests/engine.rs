@@ -211,6 +211,21 @@ fn another_machines_disk_tells_its_configuration() {
 }
 
 #[test]
+fn paths_on_another_machines_disk_are_not_looked_up_on_this_one() {
+    let record = json!({
+        "engine": "docker", "old": "/nowhere/old", "new": "/nowhere/new", "before": null, "stage": "moved", "inventory": null,
+        "switch": {"kind": "json", "path": "/etc/docker/daemon.json", "key": "data-root"},
+    });
+    let folder = disk(&[(
+        "var/lib/cluster/pi-dockerroot/docker.json",
+        &record.to_string(),
+    )]);
+    let seen = &check(folder.path(), &[])["nodes"]["a1"]["check"];
+    assert_eq!(seen["left_bytes"], Value::Null);
+    assert_eq!(seen["configured"], "/var/lib/docker");
+}
+
+#[test]
 fn two_names_for_the_root_are_named() {
     let folder = disk(&[(
         "etc/docker/daemon.json",

@@ -57,7 +57,7 @@ case $1 in
     service docker start >/dev/null || true
     sleep 2
     ! docker info >/dev/null 2>&1 || fail "the engine runs on an unmounted target"
-    same "$(names /mnt/docker)" "pi-dockerroot.txt" "the bare mount point"
+    same "$(names /mnt/docker)" "pi-dockerroot.not-mounted.txt" "the bare mount point"
     service docker stop >/dev/null 2>&1 || true
     mount -o loop "$W/disk.img" /mnt/docker
     start

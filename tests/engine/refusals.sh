@@ -79,6 +79,10 @@ cp "$W/options" /etc/default/docker
 docker swarm init --advertise-addr 127.0.0.1 >/dev/null
 refused dockerroot-swarm --apply
 docker swarm leave --force >/dev/null
+# A disk that somebody mounted inside of the root: it would be unmounted and not copied.
+mount -t tmpfs somebodys /var/lib/docker/volumes/data/_data
+refused dockerroot-mount-foreign --apply
+umount /var/lib/docker/volumes/data/_data
 # A journal that is held.
 flock /var/lib/cluster/pi-dockerroot/docker.journal sleep 5 &
 sleep 0.3
@@ -99,10 +103,11 @@ jq '.pi_dockerroot.nodes[].state.driver = "vfs"' "$W/plan.json" >"$W/other.json"
 code=0
 pi-dockerroot --apply --only "$W/other.json" >"$W/said" 2>/dev/null || code=$?
 same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-plan-differs" "a changed plan"
-# Not root.
+# Not root: no permission.
 code=0
-setpriv --reuid 65534 --clear-groups "$(command -v pi-dockerroot)" -n --only >"$W/said" 2>/dev/null || code=$?
-same "$code $(jq -r '.findings[0].id' "$W/said")" "3 dockerroot-not-root" "not root"
+setpriv --reuid 65534 --clear-groups "$(command -v pi-dockerroot)" -n --only >"$W/said" 2>"$W/err" || code=$?
+same "$code $(cat "$W/said")" "1 " "not root"
+grep -q 'run it with sudo' "$W/err" || fail "not root: $(cat "$W/err")"
 docker start plain >/dev/null
 same "$(describe)" "$before" "what the engine has after all refusals"
 # And the reviewed plan itself is done.
@@ -115,5 +120,9 @@ pi-dockerroot --apply "$W/plan.json" >"$W/said" || fail "the reviewed plan: $(ca
 same "$(root_in_use)" /mnt/docker "the root"
 same "$(describe)" "$before" "what the engine has"
 refused dockerroot-move-open --to /srv --any-folder --apply
+# Once the old root is gone nothing speaks against another move.
+pi-dockerroot -n --finish --apply --only >"$W/said" || fail "finishing: $(cat "$W/said")"
+mkdir /mnt/third
+pi-dockerroot -n --to /mnt/third --any-folder --only >"$W/said" || fail "a plan after --finish: $(cat "$W/said")"
 chattr -i /var/lib/docker
 echo "all refused"

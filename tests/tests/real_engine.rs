@@ -126,9 +126,18 @@ fn what_fails_leaves_the_engine_on_its_old_root() {
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn killed_at_random_instants_nothing_is_lost() {
-    let seed = fastrand::u16(..);
-    let rounds = if long() { "100" } else { "10" };
-    if let Some(text) = script("kill.sh", &[rounds, &seed.to_string()]) {
+    killed(if long() { "100" } else { "10" }, &[]);
+}
+
+#[test]
+#[ignore = "real part: run by scripts/test"]
+fn killed_at_random_instants_of_a_move_by_a_mount_nothing_is_lost() {
+    killed(if long() { "100" } else { "8" }, &["bind"]);
+}
+
+fn killed(rounds: &str, more: &[&str]) {
+    let seed = fastrand::u16(..).to_string();
+    if let Some(text) = script("kill.sh", &[&[rounds, &seed], more].concat()) {
         assert!(text.contains("killed in:"), "seed {seed}: {text}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod journal;
 pub mod mounts;
+pub mod signals;
 mod system;
 pub mod told;
 
@@ -123,9 +124,10 @@ pub fn apply(
 /// again after a kill; the caller makes every check that may refuse before.
 ///
 /// # Errors
-/// As [`apply`]; the journal stays and says how far it got.
+/// As [`apply`]. The caller closes the journal, which stays locked until then: whatever it does about a failure, nobody
+/// else does anything meanwhile.
 pub fn apply_in_turn(
-    mut journal: Journal,
+    journal: &mut Journal,
     plan: &Plan,
     executor: &mut dyn Executor,
 ) -> anyhow::Result<Applied> {
@@ -144,11 +146,10 @@ pub fn apply_in_turn(
             Presence::Foreign(_) => return Err(unexplained(plan, step, &presence, None).into()),
             Presence::Absent | Presence::Partial => {}
         }
-        carry_out(&mut journal, step, executor)
+        carry_out(journal, step, executor)
             .with_context(|| format!("carrying out the step {}", step.id))?;
         did.push(step.id.clone());
     }
-    journal.close()?;
     Ok(Applied { did, continued })
 }
 

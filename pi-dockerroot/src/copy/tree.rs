@@ -53,10 +53,11 @@ impl Tree {
 
     /// A tree that is open already, such as a mount that has no path.
     pub fn of(folder: OwnedFd, shown: PathBuf) -> Self {
+        let mount = mount(&folder).ok().flatten();
         Self {
             folder,
             shown,
-            mount: None,
+            mount,
         }
     }
 
@@ -77,6 +78,15 @@ impl Tree {
     /// the kernel has no such numbers (before 6.8).
     pub(super) fn mount(&self) -> Option<u64> {
         self.mount
+    }
+
+    /// Whether it is the same folder of the same file system as another tree.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn is_same(&self, other: &Self) -> Result<bool> {
+        Ok(meta::identity(&meta::stat(&self.folder)?)
+            == meta::identity(&meta::stat(&other.folder)?))
     }
 
     /// Its path, for messages.

@@ -10,16 +10,18 @@ use super::observe;
 use super::plan::{Direction, State};
 use super::record::{self, Record, Stage};
 use super::request::Request;
+use super::roots::Roots;
 use super::switch::Switch;
-use crate::copy::{Pass, Tree};
+use crate::copy::Pass;
 use crate::progress::{Show, Total};
 use anyhow::{Context, Result, bail};
 use cluster::finding::Finding;
 use cluster::plan::{Action, Check, Step};
 use cluster::root::Root;
-use cluster::run::{Executor, Presence, Refusal, System, Unfinished};
+use cluster::run::{Executor, Presence, Refusal, System, Unfinished, signals};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Carries out the steps of one move.
@@ -27,6 +29,7 @@ pub struct Acting<'a> {
     pub(super) root: &'a Root,
     pub(super) request: &'a Request,
     pub(super) state: &'a State,
+    pub(super) roots: Rc<Roots>,
     pub(super) record: Record,
     pub(super) show: Show,
     pub(super) total: Total,
@@ -69,10 +72,10 @@ pub struct Report {
 }
 
 impl<'a> Acting<'a> {
-    /// For this state; `record` is what is remembered, or what is to be.
+    /// For this state and its roots; `record` is what is remembered, or what is to be.
     pub fn new(
         (root, request): (&'a Root, &'a Request),
-        state: &'a State,
+        (state, roots): (&'a State, Roots),
         record: Record,
         show: Show,
         total: Total,
@@ -82,6 +85,7 @@ impl<'a> Acting<'a> {
             root,
             request,
             state,
+            roots: Rc::new(roots),
             record,
             show,
             total,
@@ -95,22 +99,6 @@ impl<'a> Acting<'a> {
             stopped: None,
             live,
         }
-    }
-
-    /// A root as its own file system has it: where the new one is mounted on the old one's path, beneath that.
-    pub(super) fn tree(&self, path: &str) -> Result<Tree> {
-        if self.state.switch == Switch::Bind && path == self.state.old {
-            return guard::beneath(Path::new(path));
-        }
-        Tree::open(Path::new(path), false)
-    }
-
-    pub(super) fn source(&self) -> Result<Tree> {
-        self.tree(self.state.source())
-    }
-
-    pub(super) fn target(&self) -> Result<Tree> {
-        self.tree(self.state.target())
     }
 
     /// Whether the engine's next start is on the target.
@@ -147,11 +135,11 @@ impl<'a> Acting<'a> {
                 done || record::read(self.root, self.state.engine)?.as_ref() == Some(&self.record)
             }
             "guard" => {
-                guard::guarded(guard::beneath(Path::new(&self.state.new))?.folder())?
+                done || guard::guarded(guard::beneath(Path::new(&self.state.new))?.folder())?
                     != guard::Guard::None
             }
-            "take-back" => !guard::is_put_away(self.target()?.folder())?,
-            "copy" | "second-pass" | "rewrite-paths" | "reload" => done || self.is_switched()?,
+            "take-back" => !guard::is_put_away(self.roots.target()?.folder())?,
+            "copy" | "second-pass" | "rewrite-paths" => done || self.is_switched()?,
             // Without the engine there is nothing to be spared: the second pass then compares everything.
             "compare-content" => done || self.is_switched()? || !self.runs()?,
             "stop" => done || self.is_switched()? || !self.runs()?,
@@ -166,8 +154,8 @@ impl<'a> Acting<'a> {
             "start" => self
                 .running()
                 .is_ok_and(|running| running.is_some_and(|running| running.live.answers())),
-            "compare" => done,
-            "put-away" => guard::is_wholly_retired(self.source()?.folder())?,
+            "compare" | "reload" => done,
+            "put-away" => guard::is_wholly_retired(self.roots.source().folder())?,
             "settle" => {
                 self.record.stage
                     == if forward {
@@ -184,11 +172,15 @@ impl<'a> Acting<'a> {
         match id {
             "remember" => self.record.write(self.root),
             "guard" => {
-                let source = self.source()?;
-                let names = guard::names(source.reopen()?)?;
-                guard::guard(guard::beneath(Path::new(&self.state.new))?.folder(), &names)
+                let bare = guard::beneath(Path::new(&self.state.new))?;
+                if bare.is_same(self.roots.target()?)? {
+                    // This kernel cannot look beneath a mount (before 5.2).
+                    return Ok(());
+                }
+                let names = guard::names(self.roots.source().reopen()?)?;
+                guard::guard(bare.folder(), &names)
             }
-            "take-back" => guard::restore(self.target()?.folder()),
+            "take-back" => guard::restore(self.roots.target()?.folder()),
             "compare-content" => self.compare_content(),
             "release" => {
                 let source = self.state.source().to_owned();
@@ -206,7 +198,7 @@ impl<'a> Acting<'a> {
             "rewrite-paths" => self.rewrite_paths(),
             "switch" => self.switch(),
             "compare" => self.compare(),
-            "put-away" => guard::retire(self.source()?.folder()),
+            "put-away" => guard::retire(self.roots.source().folder()),
             "settle" => {
                 self.record.stage = match self.state.direction {
                     Direction::Forward => Stage::Moved,
@@ -222,6 +214,7 @@ impl<'a> Acting<'a> {
         if self.runs()? {
             bail!("the engine was started again by somebody else");
         }
+        self.roots.in_place(self.state)?;
         let (old, new) = (&self.state.old, &self.state.new);
         match self.state.direction {
             Direction::Forward => self.state.switch.set(self.root, old, new),
@@ -256,6 +249,15 @@ impl<'a> Acting<'a> {
 
 impl Executor for Acting<'_> {
     fn presence(&mut self, step: &Step) -> Result<Presence> {
+        if step.id == "stop" {
+            // Until here the engine runs and nothing is lost by an end; from here on it would stay down.
+            signals::hold()?;
+        }
+        if let Some(signal) = signals::asked()
+            && !self.is_switched()?
+        {
+            bail!("{signal} asked to end it");
+        }
         let there = match &step.check {
             Check::Own { .. } => self.own_presence(&step.id)?,
             _ => {
@@ -278,7 +280,8 @@ impl Executor for Acting<'_> {
             ("start", Action::Run { argv, .. }) => self.start(argv)?,
             ("reload", Action::Run { argv, .. }) => super::standstill::run(argv)?,
             (id, Action::Own { .. }) => self.own(id)?,
-            _ => drop(System::new(self.root).act(step)?),
+            _ if System::new(self.root).act(step)? => {}
+            (id, _) => bail!("nothing is known of how the step {id} is done"),
         }
         self.done.insert(step.id.clone());
         Ok(())

@@ -5,7 +5,7 @@ use super::job::{Local, Outcome, Ready, refuse};
 use super::plan::Direction;
 use super::record::{self, Record, Stage};
 use super::switch::Switch;
-use super::{guard, judge, target};
+use super::{guard, judge, roots, target};
 use crate::copy::{self, Content, Counters, Tree};
 use crate::progress::{Phase, Total};
 use anyhow::Result;
@@ -36,6 +36,7 @@ impl Local<'_> {
             return Err(judge::not_running(&self.request));
         }
         self.still_switched(&record)?;
+        self.still_mounted(&record)?;
         let mut findings = Vec::new();
         let old = self.old_tree(&record)?;
         let kept = guard::is_retired(old.folder())? && !record.overwritten;
@@ -59,6 +60,12 @@ impl Local<'_> {
         let state = self.state(&seen, &record, direction, service)?;
         let mut node = Node::new(&self.request);
         self.running(&seen, state.source(), &mut node)?;
+        // The engine's mounts are below the path that it uses.
+        let used = match record.switch {
+            Switch::Bind => &record.old,
+            _ => &record.new,
+        };
+        findings.extend(judge::mounts(self.root, &self.request, used)?);
         record.inventory = None;
         let live = seen.running.map(|running| running.live);
         Ok(Ready {
@@ -85,11 +92,16 @@ impl Local<'_> {
         ))
     }
 
-    pub(super) fn old_tree(&self, record: &Record) -> Result<Tree> {
-        match record.switch {
-            Switch::Bind => guard::beneath(Path::new(&record.old)),
-            _ => Tree::open(Path::new(&record.old), false),
+    /// Refuses where the new root's file system is not mounted: the folder beneath it is no root.
+    fn still_mounted(&self, record: &Record) -> Result<()> {
+        if record.mount_point && target::look(self.root, &record.new)?.mount.is_none() {
+            return Err(roots::not_mounted(&record.new));
         }
+        Ok(())
+    }
+
+    pub(super) fn old_tree(&self, record: &Record) -> Result<Tree> {
+        roots::of(&record.switch, &record.old, &record.old)
     }
 
     /// How the new root differs from the one that was left, but for paths in records.
@@ -114,6 +126,7 @@ impl Local<'_> {
         let Some(record) = record.filter(|record| record.stage != Stage::Begun) else {
             return Ok((node, Vec::new()));
         };
+        self.still_mounted(&record)?;
         let seen = self.seen()?;
         let (used, away) = match record.stage {
             Stage::RolledBack => (&record.old, &record.new),

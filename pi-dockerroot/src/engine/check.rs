@@ -3,11 +3,13 @@
 use super::guard::{self, Guard};
 use super::observe::Seen;
 use super::record::{Record, Stage};
+use super::roots;
 use super::switch::Switch;
 use super::target::Target;
-use crate::copy::{self, Counters, Tree};
+use crate::copy::{self, Counters};
 use anyhow::Result;
 use cluster::finding::Finding;
+use cluster::root::Root;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -40,6 +42,7 @@ pub struct Checked {
 /// # Errors
 /// What cannot be read.
 pub fn check(
+    root: &Root,
     seen: &Seen,
     new: Option<&str>,
     target: Option<&Target>,
@@ -54,7 +57,8 @@ pub fn check(
         Some(new) => Some(guard::guarded(guard::beneath(Path::new(new))?.folder())? == Guard::Set),
         None => None,
     };
-    let left = match record {
+    // Of another machine's disk the paths lead elsewhere here.
+    let left = match record.filter(|_| root.is_system()) {
         Some(record) => left(record)?,
         None => None,
     };
@@ -87,12 +91,12 @@ pub fn check(
 
 /// What lies in the root that was put away.
 fn left(record: &Record) -> Result<Option<(u64, u64)>> {
-    let root = match (record.stage, &record.switch) {
-        (Stage::Begun, _) => return Ok(None),
-        (Stage::Moved, Switch::Bind) => guard::beneath(Path::new(&record.old))?,
-        (Stage::Moved, _) => Tree::open(Path::new(&record.old), false)?,
-        (Stage::RolledBack, _) => Tree::open(Path::new(&record.new), false)?,
+    let path = match record.stage {
+        Stage::Begun => return Ok(None),
+        Stage::Moved => &record.old,
+        Stage::RolledBack => &record.new,
     };
+    let root = roots::of(&record.switch, &record.old, path)?;
     if !guard::is_retired(root.folder())? {
         return Ok(None);
     }

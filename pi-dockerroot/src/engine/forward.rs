@@ -8,7 +8,7 @@ use super::record::{Record, Stage};
 use super::service::Service;
 use super::switch::Switch;
 use super::target::{self, Target};
-use super::{guard, judge};
+use super::{guard, judge, roots};
 use crate::copy::Tree;
 use crate::progress::Total;
 use crate::{observe as trees, plan as tree_plan, request as tree_request};
@@ -42,13 +42,9 @@ impl Local<'_> {
             return Ok(Err(Box::new(self.nothing_to_do(new))));
         }
         let mut findings = judge::target(self.root, &self.request, &new, &target)?;
-        findings.extend(judge::engine(
-            &self.name,
-            &self.request,
-            &seen,
-            &old,
-            record.as_ref(),
-        )?);
+        findings.extend(judge::engine(&self.name, &self.request, &seen, &old)?);
+        findings.extend(self.still_open(record.as_ref())?);
+        findings.extend(judge::mounts(self.root, &self.request, &old)?);
         let mut node = Node::new(&self.request);
         (node.from, node.to) = (Some(old.clone()), Some(new.clone()));
         let (Some(service), true) = (seen.service.clone(), finding::ok(&findings)) else {
@@ -58,9 +54,10 @@ impl Local<'_> {
             .as_ref()
             .is_some_and(|record| record.new == new && record.old == old);
         let put_away = ours && guard::is_put_away(Tree::open(Path::new(&new), false)?.folder())?;
-        let record = self.begun(&seen, &old, new)?;
+        let mut record = self.begun(&seen, &old, new)?;
+        record.mount_point = target.mount.is_some();
         let mut state = self.state(&seen, &record, Direction::Forward, service)?;
-        (state.mount_point, state.put_away) = (target.mount.is_some(), put_away);
+        (state.mount_point, state.put_away) = (record.mount_point, put_away);
         let total = self.sizes(&seen, &target, ours, put_away, &mut node, &mut findings)?;
         self.running(&seen, &old, &mut node)?;
         let live = seen.running.map(|running| running.live);
@@ -72,6 +69,24 @@ impl Local<'_> {
             total,
             live,
         })))
+    }
+
+    /// An earlier move that is neither finished nor rolled back.
+    fn still_open(&self, record: Option<&Record>) -> Result<Option<Finding>> {
+        let Some(record) = record.filter(|record| record.stage == Stage::Moved) else {
+            return Ok(None);
+        };
+        let there = self.root.exists(Path::new(&record.old))?;
+        if !there || !guard::is_retired(self.old_tree(record)?.folder())? {
+            return Ok(None);
+        }
+        let message = format!(
+            "the move from {} to {} is neither finished nor rolled back",
+            record.old, record.new
+        );
+        let finding = Finding::error("dockerroot-move-open", self.name.as_str(), message);
+        let fix = "pi-dockerroot --finish --apply, when all is well; or --rollback";
+        Ok(Some(finding.fix(fix)))
     }
 
     /// The answer where the root is there already.
@@ -90,6 +105,7 @@ impl Local<'_> {
             new,
             switch: seen.switch.clone(),
             before: read_switch(self.root, &seen.switch)?,
+            mount_point: false,
             stage: Stage::Begun,
             overwritten: false,
             inventory: None,
@@ -120,12 +136,15 @@ impl Local<'_> {
             .as_ref()
             .and_then(|running| running.info.as_ref());
         let text = read_switch(self.root, &record.switch)?;
+        let filesystem_id = |path: &str| {
+            guard::filesystem_id(roots::of(&record.switch, &record.old, path)?.folder())
+        };
         Ok(State {
             engine: self.request.engine,
             direction,
             driver: info.map(|info| info.driver.clone()).unwrap_or_default(),
-            old_filesystem: guard::filesystem_id(Path::new(&record.old))?,
-            new_filesystem: guard::filesystem_id(Path::new(&record.new))?,
+            old_filesystem: filesystem_id(&record.old)?,
+            new_filesystem: filesystem_id(&record.new)?,
             switch: record.switch.clone(),
             switch_sha256: text.map(|text| sha256(text.as_bytes())).unwrap_or_default(),
             service,
@@ -198,7 +217,7 @@ impl Local<'_> {
         let below = super::leftover::mounts_below(self.root, Path::new(old))?;
         node.mounts = below
             .iter()
-            .map(|path| path.display().to_string())
+            .map(|mount| mount.target.display().to_string())
             .collect();
         Ok(())
     }

@@ -1,30 +1,34 @@
 //! Folders that an engine must not fill: the bare folder beneath a mount point, and a root that is not used any more.
 //!
 //! Both are made immutable (`chattr +i`): an engine that is started there fails loudly instead of beginning anew on the wrong
-//! file system. Where a file system has no such flag, files stand where the engine wants its folders.
+//! file system. Where a file system has no such flag, files stand where the engine wants its folders. Each has a mark of its own,
+//! so that neither is ever taken for the other.
 
-use crate::copy::{self, Tree};
-use anyhow::{Context, Result, bail};
+use crate::copy::Tree;
+use anyhow::{Context, Result};
 use rustix::fs::{
-    AtFlags, CWD, Dir, IFlags, Mode, OFlags, fsync, ioctl_getflags, ioctl_setflags, mkdirat,
-    openat, renameat, statat, unlinkat,
+    AtFlags, Dir, IFlags, Mode, OFlags, fsync, ioctl_getflags, ioctl_setflags, openat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Where a root's content is kept until it is finished or rolled back.
-pub const RETIRED: &CStr = c"pi-dockerroot.retired";
-/// Says to people why the folder is as it is.
-const MARK: &CStr = c"pi-dockerroot.txt";
+mod away;
+
+pub use away::{
+    finish, is_put_away, is_retired, is_wholly_retired, restore, retire, retired_folder,
+};
+
+/// Says to people why a bare folder is as it is.
+const BARE_MARK: &CStr = c"pi-dockerroot.not-mounted.txt";
+/// The same of an old root; earlier versions wrote it into bare folders too, with [`BARE`] in it.
+const OLD_MARK: &CStr = c"pi-dockerroot.txt";
 const BARE: &str = "Nothing may be stored here: this is a mount point, and its file system is not mounted.\n\
     pi-dockerroot made it immutable, so that a container engine does not fill the wrong disk. `chattr -i` undoes that.\n";
-const OLD: &str = "This was a container engine's data root. Its content lies in pi-dockerroot.retired until\n\
-    `pi-dockerroot --finish --apply` removes it or `pi-dockerroot --rollback` takes it into use again.\n";
 
 /// The folder at `path` as its own file system has it, beneath whatever is mounted on it.
 ///
@@ -64,7 +68,8 @@ pub enum Guard {
 /// It cannot be read.
 pub fn guarded(bare: BorrowedFd<'_>) -> Result<Guard> {
     let names = names(bare)?;
-    if names.iter().any(|name| name.as_c_str() == MARK) {
+    let ours = |name: &CString| [BARE_MARK, OLD_MARK].contains(&name.as_c_str());
+    if names.iter().any(ours) {
         return Ok(Guard::Set);
     }
     Ok(if names.is_empty() {
@@ -79,14 +84,30 @@ pub fn guarded(bare: BorrowedFd<'_>) -> Result<Guard> {
 /// # Errors
 /// It cannot be written.
 pub fn guard(bare: BorrowedFd<'_>, wanted: &[CString]) -> Result<()> {
-    mark(bare, BARE)?;
-    if !set_immutable(bare, true)? {
-        for name in wanted {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            openat(bare, name, flags, Mode::empty()).context("guarding the mount point")?;
-        }
-    }
-    fsync(bare).context("guarding the mount point")
+    mark(bare, BARE_MARK, BARE)?;
+    lock(bare, wanted).context("guarding the mount point")
+}
+
+/// Whether it is the guarded folder beneath a mount point, and no file system is mounted on it here.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_bare(folder: BorrowedFd<'_>) -> Result<bool> {
+    let names = names(folder)?;
+    let has = |mark: &CStr| names.iter().any(|name| name.as_c_str() == mark);
+    Ok(has(BARE_MARK) || (has(OLD_MARK) && says_bare(folder)?))
+}
+
+/// Whether an old root's mark is a bare folder's: an earlier version wrote it.
+fn says_bare(folder: BorrowedFd<'_>) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(folder, OLD_MARK, flags, Mode::empty()).context("reading the mark")?;
+    let mut text = Vec::new();
+    File::from(file)
+        .take(BARE.len() as u64)
+        .read_to_end(&mut text)
+        .context("reading the mark")?;
+    Ok(text == BARE.as_bytes())
 }
 
 /// Takes the guard away.
@@ -106,112 +127,6 @@ pub fn unguard(bare: BorrowedFd<'_>) -> Result<()> {
         }
     }
     fsync(bare).context("taking the guard away")
-}
-
-/// Whether the root's content, or a part of it, was put away.
-///
-/// # Errors
-/// It cannot be read.
-pub fn is_retired(root: BorrowedFd<'_>) -> Result<bool> {
-    Ok(names(root)?.iter().any(|name| name.as_c_str() == RETIRED))
-}
-
-/// Whether the root was put away: its content is in a folder of its own, or was removed for good.
-///
-/// # Errors
-/// It cannot be read.
-pub fn is_put_away(root: BorrowedFd<'_>) -> Result<bool> {
-    let ours = |name: &CString| [RETIRED, MARK].contains(&name.as_c_str());
-    Ok(names(root)?.iter().any(ours))
-}
-
-/// Whether all of it was.
-///
-/// # Errors
-/// It cannot be read.
-pub fn is_wholly_retired(root: BorrowedFd<'_>) -> Result<bool> {
-    let names = names(root)?;
-    let ours = |name: &CString| [RETIRED, MARK].contains(&name.as_c_str());
-    Ok(names.len() == 2 && names.iter().all(ours))
-}
-
-/// Puts the content of a root away, below the same folder: no byte moves, and nothing else finds it there.
-///
-/// # Errors
-/// It cannot be written.
-pub fn retire(root: BorrowedFd<'_>) -> Result<()> {
-    set_immutable(root, false)?;
-    match mkdirat(root, RETIRED, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error).context("putting the old root away"),
-    }
-    let inside = folder(root, RETIRED)?;
-    for name in names(root)? {
-        if ![RETIRED, MARK].contains(&name.as_c_str()) {
-            renameat(root, &name, &inside, &name)
-                .with_context(|| format!("putting {} away", name.to_string_lossy()))?;
-        }
-    }
-    fsync(&inside).context("putting the old root away")?;
-    mark(root, OLD)?;
-    set_immutable(root, true)?;
-    fsync(root).context("putting the old root away")
-}
-
-/// Takes the content of a root into its place again.
-///
-/// # Errors
-/// It cannot be written, or something else stands there by now.
-pub fn restore(root: BorrowedFd<'_>) -> Result<()> {
-    if !is_put_away(root)? {
-        return Ok(());
-    }
-    set_immutable(root, false)?;
-    if !is_retired(root)? {
-        return remove_mark(root);
-    }
-    let inside = folder(root, RETIRED)?;
-    for name in names(&inside)? {
-        if statat(root, &name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-            bail!(
-                "{} stands in the old root's place by now",
-                name.to_string_lossy()
-            );
-        }
-        renameat(&inside, &name, root, &name)
-            .with_context(|| format!("taking {} back", name.to_string_lossy()))?;
-    }
-    fsync(&inside).context("taking the old root back")?;
-    remove_mark(root)?;
-    unlinkat(root, RETIRED, AtFlags::REMOVEDIR).context("taking the old root back")?;
-    fsync(root).context("taking the old root back")
-}
-
-fn remove_mark(root: BorrowedFd<'_>) -> Result<()> {
-    match unlinkat(root, MARK, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error).context("taking the old root back"),
-    }
-}
-
-/// Removes what was put away for good. The folder stays empty and immutable.
-///
-/// # Errors
-/// It cannot be removed.
-pub fn finish(root: BorrowedFd<'_>) -> Result<()> {
-    set_immutable(root, false)?;
-    copy::remove_tree(root, RETIRED).context("removing the old root")?;
-    mark(root, OLD)?;
-    set_immutable(root, true)?;
-    fsync(root).context("removing the old root")
-}
-
-/// Where a root's content was put.
-///
-/// # Errors
-/// It is not there.
-pub fn retired_folder(root: BorrowedFd<'_>) -> Result<OwnedFd> {
-    folder(root, RETIRED)
 }
 
 /// The names in a folder but for its file system's own.
@@ -237,11 +152,23 @@ fn folder(root: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
         .with_context(|| format!("opening {}", name.to_string_lossy()))
 }
 
-fn mark(root: BorrowedFd<'_>, text: &str) -> Result<()> {
+/// Makes a folder immutable; where its file system cannot, files of these names keep an engine from making folders there.
+fn lock(folder: BorrowedFd<'_>, names: &[CString]) -> Result<()> {
+    if !set_immutable(folder, true)? {
+        for name in names {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            openat(folder, name, flags, Mode::empty())
+                .with_context(|| format!("making {}", name.to_string_lossy()))?;
+        }
+    }
+    Ok(fsync(folder)?)
+}
+
+fn mark(root: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<()> {
     set_immutable(root, false)?;
     let flags =
         OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(root, MARK, flags, Mode::from_raw_mode(0o444)).context("writing the mark")?;
+    let file = openat(root, name, flags, Mode::from_raw_mode(0o444)).context("writing the mark")?;
     let mut file = File::from(file);
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
@@ -271,11 +198,68 @@ fn set_immutable(root: BorrowedFd<'_>, wanted: bool) -> Result<bool> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn filesystem_id(path: &Path) -> Result<String> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let file = openat(CWD, path, flags, Mode::empty())
-        .with_context(|| format!("opening {}", path.display()))?;
-    let found =
-        rustix::fs::fstatvfs(&file).with_context(|| format!("reading {}", path.display()))?;
+pub fn filesystem_id(folder: impl AsFd) -> Result<String> {
+    let found = rustix::fs::fstatvfs(folder).context("reading a file system's identifier")?;
     Ok(format!("{:x}", found.f_fsid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    /// A folder with these files and folders (those end in `/`).
+    fn with(names: &[(&str, &str)]) -> (tempfile::TempDir, OwnedFd) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in names {
+            let path = folder.path().join(name);
+            if name.ends_with('/') {
+                std::fs::create_dir(path).unwrap();
+            } else {
+                std::fs::write(path, text).unwrap();
+            }
+        }
+        let open = File::open(folder.path()).unwrap().into();
+        (folder, open)
+    }
+
+    #[test]
+    fn the_two_marks_are_told_apart_also_those_of_earlier_versions() {
+        let old = "This was a container engine's data root.";
+        for (names, bare, away) in [
+            (&[][..], false, false),
+            (&[("pi-dockerroot.not-mounted.txt", BARE)], true, false),
+            (&[("pi-dockerroot.txt", BARE)], true, false),
+            (&[("pi-dockerroot.txt", old)], false, true),
+            (&[("pi-dockerroot.txt", "")], false, true),
+            (
+                &[("pi-dockerroot.txt", old), ("pi-dockerroot.retired/", "")],
+                false,
+                true,
+            ),
+            (
+                &[("pi-dockerroot.retired/", ""), ("image/", "")],
+                false,
+                true,
+            ),
+        ] {
+            let (_folder, open) = with(names);
+            let seen = (
+                is_bare(open.as_fd()).unwrap(),
+                is_put_away(open.as_fd()).unwrap(),
+            );
+            assert_eq!(seen, (bare, away), "{names:?}");
+            let marked = names.iter().any(|(name, _)| name.ends_with(".txt"));
+            assert_eq!(guarded(open.as_fd()).unwrap() == Guard::Set, marked);
+        }
+    }
+
+    #[test]
+    fn a_bare_folder_is_not_taken_for_a_root_that_was_put_away() {
+        for mark in ["pi-dockerroot.not-mounted.txt", "pi-dockerroot.txt"] {
+            let (folder, open) = with(&[(mark, BARE)]);
+            restore(open.as_fd()).unwrap();
+            assert!(folder.path().join(mark).exists(), "{mark} was taken away");
+        }
+    }
 }

@@ -41,6 +41,16 @@ impl Api {
         serde_json::from_slice(&body).with_context(asking)
     }
 
+    /// Whether the engine answers at all.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn ping(&self) -> Result<()> {
+        self.ask("GET", "/_ping", Duration::from_secs(60))
+            .map(drop)
+            .context("asking the engine whether it answers")
+    }
+
     /// Asks the engine to do something.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What an engine has, as it says itself: compared before and after a move.
 
 use super::http::Api;
-use super::process::{self, Process};
+use super::process::{self, Process, boot};
 use anyhow::Result;
 use cluster::root::Root;
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,25 @@ pub struct Inventory {
     pub containers: BTreeMap<String, Container>,
     /// Images: id and names.
     pub images: BTreeSet<String>,
-    /// Volumes by name; snapshots where it is containerd.
+    /// Volumes by name; where it is containerd the snapshots that images are made of.
     pub volumes: BTreeSet<String>,
+    /// Volumes without a name of containers that vanish: they go with them.
+    #[serde(default)]
+    pub passing: BTreeSet<String>,
+    /// Which start of the machine the processes are of; empty where that was not noted.
+    #[serde(default)]
+    pub boot: String,
+}
+
+/// What of two inventories has to be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strict {
+    /// All: the engine alone decides what there is.
+    All,
+    /// Nothing may be missing.
+    Missing,
+    /// Of images nothing may be missing. Containers come and go by themselves, with their snapshots.
+    Images,
 }
 
 /// A container.
@@ -79,7 +96,7 @@ impl Live {
     /// Whether the engine answers.
     pub fn answers(&self) -> bool {
         match self {
-            Self::Docker(api) => api.get::<serde::de::IgnoredAny>("/info").is_ok(),
+            Self::Docker(api) => api.ping().is_ok(),
             Self::Ctr(words) => ctr(words, &["namespaces", "ls", "-q"]).is_ok(),
         }
     }
@@ -89,17 +106,21 @@ impl Live {
     /// # Errors
     /// It does not answer.
     pub fn inventory(&self, root: &Root) -> Result<Inventory> {
-        match self {
+        let inventory = match self {
             Self::Docker(api) => docker(api, root),
             Self::Ctr(words) => containerd(words, root),
-        }
+        }?;
+        Ok(Inventory {
+            boot: boot().unwrap_or_default(),
+            ..inventory
+        })
     }
 
-    /// Starts what ran before and does not run now; what does not run in the end is the answer.
+    /// Starts what ran before and does not run `now`; what does not run in the end is the answer.
     ///
     /// # Errors
     /// The engine does not answer.
-    pub fn revive(&self, before: &Inventory, root: &Root) -> Result<Vec<String>> {
+    pub fn revive(&self, before: &Inventory, now: Inventory, root: &Root) -> Result<Vec<String>> {
         let deadline = Instant::now() + PATIENCE;
         let asleep = |now: &Inventory| -> Vec<(String, String)> {
             let ran = before
@@ -110,7 +131,7 @@ impl Live {
                 .map(|(id, container)| (id.clone(), container.name.clone()))
                 .collect()
         };
-        let mut left = asleep(&self.inventory(root)?);
+        let mut left = asleep(&now);
         // Docker itself starts those whose policy says so; it does before it answers, all but the slow ones.
         while !left.is_empty() && Instant::now() < deadline && matches!(self, Self::Docker(_)) {
             let mut refused = false;
@@ -128,40 +149,48 @@ impl Live {
 }
 
 impl Inventory {
-    /// What is missing or new in `now`, each in words. Containers that vanish when they end may be missing.
-    pub fn differences(&self, now: &Self) -> Vec<String> {
+    /// What is missing or new in `now`, each in words. Containers that vanish when they end may be missing, with their volumes.
+    pub fn differences(&self, now: &Self, strict: Strict) -> Vec<String> {
         let mut found = Vec::new();
         for (id, container) in &self.containers {
-            if !container.vanishes && !now.containers.contains_key(id) {
+            let may = container.vanishes || strict == Strict::Images;
+            if !may && !now.containers.contains_key(id) {
                 found.push(format!("the container {} is missing", container.name));
             }
         }
         for (id, container) in &now.containers {
-            if !self.containers.contains_key(id) {
+            if strict == Strict::All && !self.containers.contains_key(id) {
                 found.push(format!("the container {} is new", container.name));
             }
         }
+        let volumes = self
+            .volumes
+            .difference(&self.passing)
+            .cloned()
+            .collect::<BTreeSet<_>>();
         for (what, before, now) in [
             ("image", &self.images, &now.images),
-            ("volume or snapshot", &self.volumes, &now.volumes),
+            ("volume or snapshot", &volumes, &now.volumes),
         ] {
             found.extend(
                 before
                     .difference(now)
                     .map(|name| format!("the {what} {name} is missing")),
             );
-            found.extend(
-                now.difference(before)
-                    .map(|name| format!("the {what} {name} is new")),
-            );
+            let new = now
+                .difference(before)
+                .filter(|name| strict == Strict::All && !self.passing.contains(*name));
+            found.extend(new.map(|name| format!("the {what} {name} is new")));
         }
         found
     }
 
-    /// The processes of all containers and their shims.
+    /// The processes of all containers and their shims; none where the machine was started anew since.
     pub fn processes(&self) -> impl Iterator<Item = Process> + '_ {
+        let of_now = self.boot.is_empty() || boot().is_ok_and(|boot| boot == self.boot);
         self.containers
             .values()
+            .filter(move |_| of_now)
             .flat_map(|container| container.processes.iter().copied())
     }
 }
@@ -197,22 +226,42 @@ mod tests {
             ]
             .into(),
             images: ["i".to_owned()].into(),
-            volumes: ["v".to_owned()].into(),
+            volumes: ["v".to_owned(), "anonymous".to_owned()].into(),
+            passing: ["anonymous".to_owned()].into(),
+            boot: String::new(),
         };
-        assert!(before.differences(&before).is_empty());
+        assert!(before.differences(&before, Strict::All).is_empty());
         let now = Inventory {
             containers: [("3".to_owned(), container("c", false))].into(),
-            images: BTreeSet::new(),
             volumes: ["v".to_owned(), "w".to_owned()].into(),
+            ..Inventory::default()
         };
-        assert_eq!(
-            before.differences(&now),
-            [
-                "the container a is missing",
-                "the container c is new",
-                "the image i is missing",
-                "the volume or snapshot w is new"
-            ]
-        );
+        let all = [
+            "the container a is missing",
+            "the container c is new",
+            "the image i is missing",
+            "the volume or snapshot w is new",
+        ];
+        assert_eq!(before.differences(&now, Strict::All), all);
+        assert_eq!(before.differences(&now, Strict::Missing), [all[0], all[2]]);
+        assert_eq!(before.differences(&now, Strict::Images), [all[2]]);
+    }
+
+    #[test]
+    fn processes_are_those_of_this_start_of_the_machine() {
+        let container = Container {
+            name: "a".to_owned(),
+            runs: true,
+            vanishes: false,
+            processes: vec![Process { id: 7, start: 1 }],
+        };
+        let mut inventory = Inventory {
+            containers: [("1".to_owned(), container)].into(),
+            boot: boot().unwrap(),
+            ..Inventory::default()
+        };
+        assert_eq!(inventory.processes().count(), 1);
+        inventory.boot = "another".to_owned();
+        assert_eq!(inventory.processes().count(), 0);
     }
 }

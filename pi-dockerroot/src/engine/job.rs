@@ -9,7 +9,7 @@ use super::record::{self, Record};
 use super::request::Request;
 use super::switch::{self, Switch};
 use crate::progress::{Show, Total};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cluster::finding::Finding;
 use cluster::root::Root;
 use cluster::run::{Journal, Refusal, Unfinished, system_path, told};
@@ -85,13 +85,7 @@ impl Local<'_> {
 
     fn outcome(&self) -> Result<Outcome> {
         if self.root.is_system() && !rustix::process::geteuid().is_root() {
-            let message = "only root sees and moves an engine's root";
-            return Err(refuse(
-                "dockerroot-not-root",
-                &self.name,
-                message,
-                "run it with sudo",
-            ));
+            bail!("only root sees and moves an engine's root: run it with sudo");
         }
         if self.wanted == Wanted::Check {
             return self.check();
@@ -105,35 +99,54 @@ impl Local<'_> {
         };
         let left = match &journal {
             Some(journal) => journal.unfinished().cloned(),
-            None => Journal::peek(&path)?,
+            None => self.peek()?,
         };
         let record = record::read(self.root, self.request.engine)?;
-        let left = left
-            .map(|left| Ok::<_, anyhow::Error>((state_of(&left)?.direction, left)))
-            .transpose()?;
-        match (self.wanted, left, record) {
-            (Wanted::Rollback { discard, .. }, Some((Direction::Forward, left)), record) => {
-                self.give_up(journal, &left, record, discard)
-            }
-            (Wanted::Move, Some((Direction::Forward, left)), Some(record))
-            | (Wanted::Rollback { .. }, Some((_, left)), Some(record)) => {
-                self.go_on(journal, &left, record)
-            }
-            (_, Some((direction, _)), _) => Err(self.to_be_ended(direction)),
-            (Wanted::Finish, _, record) => self.finish(record),
-            (Wanted::Rollback { copy_back, discard }, _, record) => {
+        if let Some(left) = left {
+            return self.after_a_kill(journal, &left, record);
+        }
+        match self.wanted {
+            Wanted::Finish => self.finish(record),
+            Wanted::Rollback { copy_back, discard } => {
                 let ready = self.plan_back(record, copy_back, discard)?;
                 self.carry_out(journal, ready, false)
             }
-            (_, _, record) => match self.plan_forward(record)? {
+            Wanted::Move | Wanted::Check => match self.plan_forward(record)? {
                 Ok(ready) => self.carry_out(journal, *ready, false),
                 Err(outcome) => Ok(*outcome),
             },
         }
     }
 
+    /// What a killed run left is ended or given up; what is wished has to say the same.
+    fn after_a_kill(
+        &self,
+        journal: Option<Journal>,
+        left: &Unfinished,
+        record: Option<Record>,
+    ) -> Result<Outcome> {
+        let direction = state_of(left)?.direction;
+        match (self.wanted, direction) {
+            (Wanted::Rollback { discard, .. }, Direction::Forward) => {
+                self.give_up(journal, left, record, discard)
+            }
+            (Wanted::Move, Direction::Forward)
+            | (Wanted::Rollback { discard: false, .. }, Direction::Back) => {
+                self.go_on(journal, left, record)
+            }
+            (Wanted::Rollback { discard: true, .. }, Direction::BackWithout) => {
+                self.go_on(journal, left, record)
+            }
+            // Whoever wants what was written since back after all: until the switch nothing of it is lost.
+            (Wanted::Rollback { .. }, Direction::BackWithout) => {
+                self.give_up(journal, left, record, false)
+            }
+            _ => Err(self.to_be_ended(direction)),
+        }
+    }
+
     /// What was begun has to be ended, or given up, before anything else.
-    fn to_be_ended(&self, direction: Direction) -> anyhow::Error {
+    pub(super) fn to_be_ended(&self, direction: Direction) -> anyhow::Error {
         let (what, fix) = match direction {
             Direction::Forward => (
                 "a move",
@@ -145,7 +158,7 @@ impl Local<'_> {
             ),
             Direction::BackWithout => (
                 "a rollback",
-                "pi-dockerroot --rollback --discard --apply ends it",
+                "pi-dockerroot --rollback --discard --apply ends it, --rollback --copy-back --apply gives it up while nothing is lost",
             ),
         };
         let message = format!("an earlier run was ended in the middle of {what}");
@@ -154,6 +167,14 @@ impl Local<'_> {
 
     fn journal(&self) -> PathBuf {
         system_path("pi-dockerroot", self.request.engine.as_str())
+    }
+
+    /// What a killed run left on this machine; another's disk says nothing of that here.
+    fn peek(&self) -> Result<Option<Unfinished>> {
+        if !self.root.is_system() {
+            return Ok(None);
+        }
+        Journal::peek(&self.journal())
     }
 
     pub(super) fn seen(&self) -> Result<Seen> {
@@ -177,9 +198,14 @@ impl Local<'_> {
             .as_deref()
             .map(|new| super::target::look(self.root, new))
             .transpose()?;
-        let (checked, mut findings) =
-            check::check(&seen, new.as_deref(), target.as_ref(), record.as_ref())?;
-        if let Some(left) = Journal::peek(&self.journal())? {
+        let (checked, mut findings) = check::check(
+            self.root,
+            &seen,
+            new.as_deref(),
+            target.as_ref(),
+            record.as_ref(),
+        )?;
+        if let Some(left) = self.peek()? {
             findings.push(unfinished(&self.name, &left));
         }
         let mut node = Node::new(&self.request);

@@ -3,8 +3,8 @@
 use super::guard::{self, Guard};
 use super::inventory::Info;
 use super::kind::Engine;
+use super::leftover;
 use super::observe::Seen;
-use super::record::{Record, Stage};
 use super::request::{How, Request};
 use super::switch::Switch;
 use super::target::Target;
@@ -89,13 +89,7 @@ pub fn no_service(request: &Request) -> Finding {
 ///
 /// # Errors
 /// What cannot be read.
-pub fn engine(
-    name: &str,
-    request: &Request,
-    seen: &Seen,
-    old: &str,
-    record: Option<&Record>,
-) -> Result<Vec<Finding>> {
+pub fn engine(name: &str, request: &Request, seen: &Seen, old: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let subject = request.engine.as_str();
     let Some(running) = &seen.running else {
@@ -111,16 +105,6 @@ pub fn engine(
     {
         let message = "how RancherOS is asked, stopped and configured was not tried on a real one";
         findings.push(Finding::warning("dockerroot-os-unproven", name, message));
-    }
-    if let Some(record) = record.filter(|record| record.stage == Stage::Moved) {
-        let message = format!(
-            "the move from {} to {} is neither finished nor rolled back",
-            record.old, record.new
-        );
-        findings.push(
-            Finding::error("dockerroot-move-open", name, message)
-                .fix("pi-dockerroot --finish --apply, when all is well; or --rollback"),
-        );
     }
     if let Some(info) = &running.info {
         docker(subject, info, old, &mut findings);
@@ -138,6 +122,28 @@ pub fn engine(
         ));
     }
     Ok(findings)
+}
+
+/// What is mounted below the root and is not the engine's own: it would be taken away, and what is in it is not copied.
+///
+/// # Errors
+/// What cannot be read.
+pub fn mounts(root: &Root, request: &Request, from: &str) -> Result<Vec<Finding>> {
+    let from = Path::new(from);
+    let foreign = leftover::mounts_below(root, from)?
+        .into_iter()
+        .filter(|mount| !leftover::is_engines(from, mount));
+    let findings = foreign.map(|mount| {
+        let message = format!(
+            "{} ({}) is mounted at {}, and not by the engine: it would be unmounted, and what is in it is not moved",
+            mount.source.display(),
+            mount.filesystem,
+            mount.target.display()
+        );
+        let fix = "end what uses it and unmount it, move, and mount it at the new place; or let the engine mount it: docker volume create --opt";
+        Finding::error("dockerroot-mount-foreign", request.engine.as_str(), message).fix(fix)
+    });
+    Ok(findings.collect())
 }
 
 /// What Docker says of itself.

@@ -5,10 +5,11 @@ use super::inventory::Inventory;
 use super::process::Process;
 use anyhow::{Context, Result, bail};
 use cluster::root::Root;
-use cluster::run::mounts;
+use cluster::run::mounts::{self, Mount};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a container may take to end itself: what `docker stop` gives it.
@@ -28,21 +29,50 @@ pub fn processes(inventory: &Inventory) -> Vec<Process> {
 ///
 /// # Errors
 /// They cannot be read.
-pub fn mounts_below(root: &Root, from: &Path) -> Result<Vec<PathBuf>> {
+pub fn mounts_below(root: &Root, from: &Path) -> Result<Vec<Mount>> {
     let all = mounts::read(root)?;
     let mut found = Vec::new();
-    if mounts::at(&all, from).is_some_and(|mount| mount.root != Path::new("/"))
+    if let Some(mount) = mounts::at(&all, from)
+        && mount.root != Path::new("/")
         && guard::is_bound_to_itself(from)?
     {
-        found.push(from.to_owned());
+        found.push(mount.clone());
     }
     let below = |target: &Path| target.starts_with(from) && target != from;
-    found.extend(
-        all.into_iter()
-            .map(|mount| mount.target)
-            .filter(|target| below(target)),
-    );
+    found.extend(all.into_iter().filter(|mount| below(&mount.target)));
     Ok(found)
+}
+
+/// Whether an engine made a mount that [`mounts_below`] found, and makes it again: a container's root, its shared memory and
+/// secrets, a plugin's, its own root's on itself, a volume with options.
+pub fn is_engines(from: &Path, mount: &Mount) -> bool {
+    let Ok(inside) = mount.target.strip_prefix(from) else {
+        return false;
+    };
+    let names: Vec<&str> = inside.iter().filter_map(OsStr::to_str).collect();
+    match names[..] {
+        [] | ["plugins" | "buildkit", ..] => true,
+        ["volumes", volume, "_data"] => is_mounted_by_its_options(from, volume),
+        ["volumes", ..] => false,
+        // Where containerd and BuildKit look into an image.
+        [.., "tmpmounts", _] => true,
+        ["tmp", name] if name.starts_with("buildkit-mount") => true,
+        ["containers", _, "mounts", _] | [.., "shm"] if mount.filesystem == "tmpfs" => true,
+        _ => matches!(
+            mount.filesystem.as_str(),
+            "overlay" | "fuse.fuse-overlayfs" | "nsfs" | "mqueue"
+        ),
+    }
+}
+
+/// Whether a volume has options that make the engine mount something on it.
+fn is_mounted_by_its_options(from: &Path, volume: &str) -> bool {
+    let path = from.join("volumes").join(volume).join("opts.json");
+    let text = std::fs::read(path).unwrap_or_default();
+    let options: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    ["MountType", "MountDevice"]
+        .iter()
+        .any(|key| options[key].as_str().is_some_and(|value| !value.is_empty()))
 }
 
 /// Ends containers that outlived their engine, all at once, and takes their mounts away.
@@ -68,8 +98,22 @@ pub fn release(root: &Root, from: &Path, inventory: &Inventory) -> Result<()> {
         if mounts.is_empty() {
             return Ok(());
         }
-        for target in mounts.iter().rev() {
-            match unmount(target, UnmountFlags::NOFOLLOW) {
+        if let Some(foreign) = mounts.iter().find(|mount| !is_engines(from, mount)) {
+            bail!(
+                "{} is mounted at {} by now, and not by the engine",
+                foreign.source.display(),
+                foreign.target.display()
+            );
+        }
+        for mount in mounts.iter().rev() {
+            let target = &mount.target;
+            // A root that is bound to itself hides nothing, and this process may have it open.
+            let flags = if target == from {
+                UnmountFlags::NOFOLLOW | UnmountFlags::DETACH
+            } else {
+                UnmountFlags::NOFOLLOW
+            };
+            match unmount(target, flags) {
                 // Gone by itself, or busy for now.
                 Ok(()) | Err(Errno::INVAL | Errno::BUSY | Errno::NOENT) => {}
                 Err(error) => {
@@ -86,7 +130,57 @@ pub fn release(root: &Root, from: &Path, inventory: &Inventory) -> Result<()> {
         None => Ok(()),
         Some(last) => bail!(
             "{} is still used by somebody; `fuser -vm` names who",
-            last.display()
+            last.target.display()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_engine_mounts_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path();
+        std::fs::create_dir_all(from.join("volumes/nfs")).unwrap();
+        let options = r#"{"MountType":"nfs","MountOpts":"addr=a","MountDevice":":/x"}"#;
+        std::fs::write(from.join("volumes/nfs/opts.json"), options).unwrap();
+        std::fs::create_dir_all(from.join("volumes/quota")).unwrap();
+        std::fs::write(from.join("volumes/quota/opts.json"), r#"{"MountType":""}"#).unwrap();
+        let is_engines = |target: &str, filesystem: &str| {
+            let mount = Mount {
+                device: (0, 1),
+                root: "/".into(),
+                target: from.join(target),
+                options: String::new(),
+                filesystem: filesystem.to_owned(),
+                source: "x".into(),
+            };
+            is_engines(from, &mount)
+        };
+        for (target, filesystem) in [
+            ("", "ext4"),
+            ("overlay2/ab/merged", "overlay"),
+            ("containers/ab/mounts/shm", "tmpfs"),
+            ("containers/ab/mounts/secrets", "tmpfs"),
+            ("volumes/nfs/_data", "nfs4"),
+            ("plugins/ab/propagated-mount", "ext4"),
+            ("tmpmounts/x", "ext4"),
+            ("tmp/buildkit-mount1", "ext4"),
+        ] {
+            assert!(is_engines(target, filesystem), "{target} {filesystem}");
+        }
+        for (target, filesystem) in [
+            ("volumes/db/_data", "ext4"),
+            ("volumes/db/_data", "overlay"),
+            ("volumes/nfs/_data/more", "ext4"),
+            ("volumes/quota/_data", "ext4"),
+            ("volumes", "ext4"),
+            ("overlay2", "ext4"),
+            ("tmp", "tmpfs"),
+        ] {
+            assert!(!is_engines(target, filesystem), "{target} {filesystem}");
+        }
     }
 }

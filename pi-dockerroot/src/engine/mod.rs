@@ -22,6 +22,7 @@ mod process;
 mod record;
 pub mod request;
 mod resume;
+mod roots;
 pub mod service;
 mod standstill;
 pub mod switch;

@@ -83,7 +83,8 @@ fn is_engine(engine: Engine, found: &Found, all: &[Found]) -> bool {
     let of = |name: &str| parent.is_some_and(|parent| parent.name.starts_with(name));
     let k3s = || of("k3s") || found.arguments.iter().any(|word| word.contains("/k3s/"));
     match engine {
-        Engine::Docker => found.name == "dockerd",
+        // What it is about to run has its name for a moment.
+        Engine::Docker => found.name == "dockerd" && !of("dockerd"),
         Engine::Containerd => found.name == "containerd" && !of("dockerd") && !k3s(),
         Engine::K3s => found.name == "containerd" && k3s(),
     }

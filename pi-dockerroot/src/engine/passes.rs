@@ -1,23 +1,30 @@
 //! The steps that copy, compare and rewrite.
 
 use super::act::Acting;
-use super::paths;
+use super::{guard, paths};
 use crate::copy::{self, Content, Counters, Differences, Marker, Options};
 use crate::progress::Phase;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Acting<'_> {
-    /// Copies; the target is locked for as long as that takes.
+    /// Copies; the target is locked from here on.
     pub(super) fn copy(&mut self, distrust: bool) -> Result<()> {
-        let (source, target) = (self.source()?, self.target()?);
+        self.roots.in_place(self.state)?;
+        let roots = Rc::clone(&self.roots);
+        let (source, target) = (roots.source(), roots.target()?);
+        if guard::is_put_away(source.folder())? {
+            // What lies there is no root, and a copy of it would be none.
+            bail!("{} was put away", self.state.source());
+        }
         if !target.lock()? {
             bail!("another copy into {} is running", self.state.target());
         }
-        let mark = Marker::of(&source)?;
-        let torn = Marker::read(&target)?.is_some_and(|found| !found.same_boot(&mark));
+        let mark = Marker::of(source)?;
+        let torn = Marker::read(target)?.is_some_and(|found| !found.same_boot(&mark));
         let options = Options {
             update: !target.is_empty()?,
             distrust: distrust || torn,
@@ -27,7 +34,7 @@ impl Acting<'_> {
         self.pass = self
             .show
             .while_running(Phase::Copy, self.total, &counters, || {
-                copy::copy(&source, &target, options, &counters)
+                copy::copy(source, target, options, &counters)
             })?;
         self.report.copied_bytes += counters.bytes.load(Relaxed);
         self.report.copied_files += counters.copied.load(Relaxed);
@@ -36,12 +43,13 @@ impl Acting<'_> {
 
     /// Compares the two roots; how they differ.
     pub(super) fn verify(&mut self, content: Content) -> Result<Differences> {
-        let (source, target) = (self.source()?, self.target()?);
+        let roots = Rc::clone(&self.roots);
+        let (source, target) = (roots.source(), roots.target()?);
         let counters = Counters::default();
         let found = self
             .show
             .while_running(Phase::Verify, self.total, &counters, || {
-                copy::verify(&source, &target, content, &counters)
+                copy::verify(source, target, content, &counters)
             })?;
         self.report.verified_names = counters.files.load(Relaxed);
         self.report.verified_bytes += counters.compared.load(Relaxed);
@@ -52,11 +60,15 @@ impl Acting<'_> {
     /// writes through memory.
     pub(super) fn first_pass(&mut self) -> Result<()> {
         let flushed = seconds()?;
-        rustix::fs::syncfs(self.source()?.folder()).context("flushing the root")?;
+        self.flush_source()?;
         self.copy(false)?;
         self.pass = self.pass.take().map(|pass| pass.begun_by(flushed));
         self.flushed = Some(flushed);
         Ok(())
+    }
+
+    pub(super) fn flush_source(&self) -> Result<()> {
+        rustix::fs::syncfs(self.roots.source().folder()).context("flushing the root")
     }
 
     /// Reads the copy back. The engine goes on meanwhile, so other differences than content are no error; but content that differs
@@ -102,9 +114,11 @@ impl Acting<'_> {
         {
             spellings.push(real.to_owned());
         }
+        self.roots.in_place(self.state)?;
         let target = self.state.target();
         self.report.rewritten += paths::rewrite(Path::new(target), &spellings, target)?;
-        Ok(())
+        // All of them at once: until the switch nothing relies on one.
+        rustix::fs::syncfs(self.roots.target()?.folder()).context("flushing the copy")
     }
 }
 

@@ -6,7 +6,10 @@
 use super::json_edit;
 use super::switch;
 use anyhow::{Context, Result};
-use cluster::root::Root;
+use cluster::root::{Root, by_descriptor};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The strings of `config.v2.json`, of `hostconfig.json` and of a volume's `opts.json` that may lie below the root.
@@ -33,7 +36,7 @@ const VOLUME: (&str, &[&[&str]]) = ("opts.json", &[&["MountDevice"]]);
 /// Rewrites paths below `old` (in any of its spellings) to paths below `new`, in the root at `tree`. How many were rewritten.
 ///
 /// # Errors
-/// A record cannot be read or written, with its path.
+/// A record cannot be read or written, with its path. What was written is not flushed.
 pub fn rewrite(tree: &Path, old: &[String], new: &str) -> Result<u64> {
     let root = Root::open(tree).with_context(|| format!("opening {}", tree.display()))?;
     let mut count = 0;
@@ -64,9 +67,23 @@ fn file_at(root: &Root, path: &str, places: &[&[&str]], old: &[String], new: &st
         (text, count) = (changed, count + found);
     }
     if count > 0 {
-        switch::write(root, path, &text)?;
+        write(root, path, &text)?;
     }
     Ok(count as u64)
+}
+
+/// Writes a record in its place, without a flush: it is a copy's, of which the caller flushes all at once. A run that is
+/// killed makes the copy anew.
+fn write(root: &Root, path: &str, text: &str) -> Result<()> {
+    let file = root.file(Path::new(path))?;
+    if file.metadata()?.nlink() > 1 {
+        return switch::write(root, path, text);
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(by_descriptor(&file))?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// The path below the new root; also of a bind, `SOURCE:TARGET:OPTIONS`.

@@ -67,15 +67,29 @@ impl State {
     }
 }
 
-/// What makes systemd wait for the new root's file system.
-pub fn drop_in(engine: Engine) -> String {
-    let unit = engine.units().last().copied().unwrap_or_default();
+/// What makes systemd wait for the new root's file system: beside the unit that is started.
+pub fn drop_in(state: &State) -> String {
+    let started = state.service.start.iter().map(String::as_str);
+    let unit = started.rev().find(|word| word.ends_with(".service"));
+    let unit = unit.or_else(|| state.engine.units().last().copied());
+    let unit = unit.unwrap_or_default();
     format!("/etc/systemd/system/{unit}.d/pi-dockerroot.conf")
 }
 
-/// Its content. A `%` begins a specifier (systemd.unit(5)).
-pub fn drop_in_text(new: &str) -> String {
-    format!("[Unit]\nRequiresMountsFor={}\n", new.replace('%', "%%"))
+/// Its content: the path that the engine uses, which a mount leads to the new root or which is the new root. A `%` begins a
+/// specifier, and a path with spaces stands in quotes (systemd.unit(5), systemd.syntax(7)).
+pub fn drop_in_text(state: &State) -> String {
+    let path = match state.switch {
+        Switch::Bind => &state.old,
+        _ => &state.new,
+    };
+    let quote = if path.contains([' ', '\t', '\'']) {
+        "\""
+    } else {
+        ""
+    };
+    let path = path.replace('%', "%%");
+    format!("[Unit]\nRequiresMountsFor={quote}{path}{quote}\n")
 }
 
 /// How long a service manager may take: it waits for the containers, each of which has 10 s.
@@ -137,7 +151,7 @@ fn copies(state: &State) -> bool {
     state.direction != Direction::BackWithout
 }
 
-/// Whether the old root is put away before the new one is mounted on its path.
+/// Whether the new root covers the old one's path: without its mount an engine would find the old root there.
 fn covers(state: &State) -> bool {
     state.switch == Switch::Bind && state.direction == Direction::Forward
 }
@@ -191,10 +205,6 @@ fn standstill(state: &State) -> Vec<Step> {
         let why = "Docker before 26.0 keeps absolute paths in the records of containers";
         steps.push(own("rewrite-paths", target, why));
     }
-    if covers(state) {
-        let why = "the old root's content goes into a folder beneath the mount that will cover it, and the root becomes immutable";
-        steps.push(own("put-away", source, why));
-    }
     let why = match state.switch {
         Switch::Json { .. } => "daemon.json names the root; its other keys stay as they are",
         Switch::Flag { .. } => {
@@ -204,7 +214,15 @@ fn standstill(state: &State) -> Vec<Step> {
         Switch::Bind => "the path stays as it is for the engine, and what is mounted there changes",
     };
     steps.push(own("switch", target, why));
-    steps.extend(order(state));
+    if covers(state) {
+        // Not before the switch: until then the old root is the one that is copied from.
+        let why = "the old root's content goes into a folder beneath the mount that covers it, and the root becomes immutable";
+        steps.push(own("put-away", source, why));
+    }
+    if state.direction != Direction::Forward {
+        // The new root's file system may be gone, and the start would wait for it.
+        steps.extend(order(state));
+    }
     let (start, stop) = (&state.service.start, &state.service.stop);
     steps.push(service("start", start, stop, "the engine on its root"));
     steps
@@ -214,6 +232,9 @@ fn standstill(state: &State) -> Vec<Step> {
 fn after(state: &State) -> Vec<Step> {
     let why = "containers, images and volumes are the same as before, and what ran runs";
     let mut steps = vec![own("compare", state.target(), why)];
+    if state.direction == Direction::Forward {
+        steps.extend(order(state));
+    }
     if !covers(state) {
         let why = "kept until --finish, in a folder of its own, where no engine finds it";
         steps.push(own("put-away", state.source(), why));
@@ -228,9 +249,9 @@ fn order(state: &State) -> Vec<Step> {
     if state.service.manager != "systemd" {
         return Vec::new();
     }
-    let path = drop_in(state.engine);
+    let path = drop_in(state);
     let write = if state.direction == Direction::Forward {
-        let content = drop_in_text(&state.new);
+        let content = drop_in_text(state);
         let check = Check::File {
             path: path.clone(),
             sha256: sha256(content.as_bytes()),
@@ -328,7 +349,7 @@ mod tests {
         );
         assert_eq!(
             ids(&state(Direction::Forward, Switch::Bind, "systemd")),
-            "remember guard copy compare-content stop release second-pass put-away switch order reload start compare settle"
+            "remember guard copy compare-content stop release second-pass switch put-away start compare order reload settle"
         );
         assert_eq!(
             ids(&state(Direction::Back, json(), "systemd")),
@@ -337,6 +358,31 @@ mod tests {
         assert_eq!(
             ids(&state(Direction::BackWithout, json(), "sysvinit")),
             "remember stop release take-back switch start compare put-away settle"
+        );
+    }
+
+    #[test]
+    fn systemd_waits_with_the_unit_that_is_started_for_the_path_that_it_uses() {
+        let mut state = state(Direction::Forward, Switch::Bind, "systemd");
+        state.engine = Engine::K3s;
+        state.service.start = ["systemctl", "start", "k3s.service"]
+            .map(str::to_owned)
+            .to_vec();
+        assert_eq!(
+            drop_in(&state),
+            "/etc/systemd/system/k3s.service.d/pi-dockerroot.conf"
+        );
+        assert_eq!(
+            drop_in_text(&state),
+            "[Unit]\nRequiresMountsFor=/var/lib/docker\n"
+        );
+        state.switch = Switch::Flag {
+            path: String::new(),
+        };
+        state.new = "/mnt/a b%".to_owned();
+        assert_eq!(
+            drop_in_text(&state),
+            "[Unit]\nRequiresMountsFor=\"/mnt/a b%%\"\n"
         );
     }
 

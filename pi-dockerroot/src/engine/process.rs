@@ -31,6 +31,16 @@ pub struct Found {
     pub arguments: Vec<String>,
 }
 
+/// Which start of the machine this is: after another one a process's id and start may be another's.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn boot() -> Result<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .context("reading the boot's identity")?;
+    Ok(boot.trim().to_owned())
+}
+
 /// All processes of this process's own PID namespace: what runs inside containers is none of ours.
 ///
 /// # Errors

@@ -35,6 +35,9 @@ pub struct Record {
     pub switch: Switch,
     /// The file that it changes, as it was; `None` where there was none.
     pub before: Option<String>,
+    /// Whether the new root is a mount point.
+    #[serde(default)]
+    pub mount_point: bool,
     /// How far it is.
     pub stage: Stage,
     /// Whether a rollback with a copy was begun: the old root is then not as it was left any more.

@@ -2,14 +2,16 @@
 
 use super::act::Acting;
 use super::guard;
-use super::inventory::{Inventory, Live};
+use super::inventory::{Inventory, Live, Strict};
+use super::kind::Engine;
 use super::leftover;
 use super::plan::Direction;
+use super::process::Process;
 use super::switch::Switch;
 use anyhow::{Context, Result, bail};
 use cluster::command::Command;
 use cluster::finding::Finding;
-use cluster::run::Refusal;
+use cluster::run::{Refusal, signals};
 use serde_json::json;
 use std::path::Path;
 use std::thread;
@@ -27,12 +29,17 @@ impl Acting<'_> {
         };
         let mut inventory = running.live.inventory(self.root)?;
         // An earlier run may have been killed while the engine was ending its containers.
-        for (id, before) in self.inventory().containers {
+        let before = self.inventory();
+        let processes: Vec<_> = before.processes().collect();
+        for (id, before) in before.containers {
             if let Some(container) = inventory.containers.get_mut(&id) {
                 container.runs |= before.runs;
-                container.processes.extend(before.processes);
+                let of_now = |process: &Process| processes.contains(process);
+                let more = before.processes.into_iter().filter(of_now);
+                container.processes.extend(more);
             }
         }
+        inventory.passing.extend(before.passing);
         self.record.inventory = Some(inventory);
         self.live = Some(running.live);
         self.record.write(self.root)
@@ -45,6 +52,8 @@ impl Acting<'_> {
             Err(_) if self.record.inventory.is_some() => {}
             Err(error) => return Err(error),
         }
+        // What the engine wrote is on its disk before it has to wait for that.
+        self.flush_source()?;
         (self.stopped, self.unsure) = (Some(Instant::now()), false);
         let said = run(argv);
         if self.ended()? {
@@ -64,16 +73,19 @@ impl Acting<'_> {
         run(argv)?;
         let deadline = Instant::now() + ANSWER_LIMIT;
         loop {
-            match self.running() {
-                Ok(Some(running)) if running.live.answers() => {
-                    self.live = Some(running.live);
-                    return Ok(());
-                }
-                _ if Instant::now() >= deadline => {
-                    bail!("the engine does not answer after its start")
-                }
-                _ => thread::sleep(Duration::from_millis(20)),
+            // Where it was asked before it was stopped it answers again; else it is looked for.
+            let found = match &self.live {
+                Some(live @ Live::Docker(_)) => Some(live.clone()),
+                _ => self.running().ok().flatten().map(|running| running.live),
+            };
+            if let Some(live) = found.filter(Live::answers) {
+                self.live = Some(live);
+                return Ok(());
             }
+            if Instant::now() >= deadline {
+                bail!("the engine does not answer after its start");
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -95,16 +107,11 @@ impl Acting<'_> {
             }
         }
         let before = self.inventory();
+        let now = running.live.inventory(self.root)?;
         if self.state.direction != Direction::BackWithout {
-            let differences = before.differences(&running.live.inventory(self.root)?);
-            if !differences.is_empty() {
-                bail!(
-                    "the engine does not have what it had: {}",
-                    differences.join("; ")
-                );
-            }
+            self.compare_inventories(&before, &now)?;
         }
-        let asleep = running.live.revive(&before, self.root)?;
+        let asleep = running.live.revive(&before, now, self.root)?;
         if let Some(stopped) = self.stopped {
             self.report.downtime_s = Some(stopped.elapsed().as_secs_f64());
         }
@@ -126,7 +133,45 @@ impl Acting<'_> {
                 .push(finding.evidence(json!({"containers": asleep})));
             return Ok(());
         }
-        bail!("these ran before and do not start: {}", asleep.join(", "))
+        let message = format!("these ran before and do not start: {}", asleep.join(", "));
+        if !self.late {
+            bail!(message);
+        }
+        self.report.findings.push(self.compared_late(message));
+        Ok(())
+    }
+
+    /// What the engine has beside what it had. Where another process made the switch it has run since, and who used it meanwhile
+    /// decides what there is: then a difference is only told.
+    fn compare_inventories(&mut self, before: &Inventory, now: &Inventory) -> Result<()> {
+        let strict = match self.state.engine {
+            Engine::Docker => Strict::All,
+            Engine::Containerd => Strict::Missing,
+            Engine::K3s => Strict::Images,
+        };
+        let differences = before.differences(now, strict);
+        let known = self.record.inventory.is_some();
+        if known && differences.is_empty() {
+            return Ok(());
+        }
+        let differences = differences.join("; ");
+        if known && !self.late {
+            bail!("the engine does not have what it had: {differences}");
+        }
+        let message = if known {
+            format!("since an earlier run stopped the engine this changed: {differences}")
+        } else {
+            "the engine did not run when the move went on, so what it had is not known".to_owned()
+        };
+        self.report.findings.push(self.compared_late(message));
+        Ok(())
+    }
+
+    fn compared_late(&self, message: String) -> Finding {
+        let engine = self.state.engine.as_str();
+        let fix =
+            "look whether that is right before --finish: what was put away is whole until then";
+        Finding::warning("dockerroot-compared-late", engine, message).fix(fix)
     }
 
     /// Starts the engine on the root that it had, whatever was done so far.
@@ -134,6 +179,8 @@ impl Acting<'_> {
     /// # Errors
     /// That failed too.
     pub fn fall_back(&mut self) -> Result<()> {
+        // Once it is begun it is ended: nothing is as bad as an engine that stays down.
+        signals::hold()?;
         let (stop, start) = (
             self.state.service.stop.clone(),
             self.state.service.start.clone(),
@@ -149,15 +196,17 @@ impl Acting<'_> {
         if self.is_switched()? {
             self.switch_back(&stop)?;
         }
-        guard::restore(self.source()?.folder())?;
+        self.roots.source_in_place(self.state)?;
+        guard::restore(self.roots.source().folder())?;
         if self.state.direction != Direction::Forward && self.state.put_away {
-            guard::retire(self.target()?.folder())?;
+            guard::retire(self.roots.target()?.folder())?;
         }
         if !self.runs()? {
             self.start(&start)?;
         }
         if let Some(live) = &self.live {
-            live.revive(&self.inventory(), self.root)?;
+            let now = live.inventory(self.root)?;
+            live.revive(&self.inventory(), now, self.root)?;
         }
         Ok(())
     }
@@ -213,11 +262,11 @@ impl Acting<'_> {
         if self.state.service.manager != "systemd" {
             return Ok(());
         }
-        let drop_in = super::plan::drop_in(self.state.engine);
+        let drop_in = super::plan::drop_in(self.state);
         if self.state.direction == Direction::Forward {
             self.root.remove(Path::new(&drop_in))?;
         } else {
-            let text = super::plan::drop_in_text(&self.state.new);
+            let text = super::plan::drop_in_text(self.state);
             super::switch::write(self.root, &drop_in, &text)?;
         }
         run(&["systemctl".to_owned(), "daemon-reload".to_owned()])

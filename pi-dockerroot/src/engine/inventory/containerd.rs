@@ -42,7 +42,9 @@ pub(super) fn containerd(words: &[String], root: &Root) -> Result<Inventory> {
                 .insert(format!("{space}/{}", fields.join(" ")));
         }
         for line in ask(&["snapshots", "ls"])?.lines().skip(1) {
-            if let Some(key) = line.split_whitespace().next() {
+            // Its key, its parent's where it has one, and its kind; what is active is a container's and goes with it.
+            let mut fields = line.split_whitespace();
+            if let (Some(key), Some("Committed")) = (fields.next(), fields.last()) {
                 inventory.volumes.insert(format!("{space}/{key}"));
             }
         }

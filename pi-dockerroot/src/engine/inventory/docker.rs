@@ -19,6 +19,20 @@ struct Inspected {
     name: String,
     state: State,
     host_config: HostConfig,
+    #[serde(default)]
+    mounts: Vec<Mount>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mount {
+    #[serde(default)]
+    name: String,
+}
+
+/// Whether Docker made up the volume's name, so that it goes with a container that vanishes.
+fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[derive(Deserialize)]
@@ -62,6 +76,12 @@ pub(super) fn docker(api: &Api, root: &Root) -> Result<Inventory> {
         let Ok(found) = api.get::<Inspected>(&format!("/containers/{id}/json")) else {
             continue;
         };
+        if found.host_config.auto_remove {
+            let names = found.mounts.iter().map(|mount| mount.name.clone());
+            inventory
+                .passing
+                .extend(names.filter(|name| is_anonymous(name)));
+        }
         let container = Container {
             name: found.name.trim_start_matches('/').to_owned(),
             runs: found.state.running,

@@ -4,9 +4,10 @@ use super::{Local, Outcome, Ready};
 use crate::engine::act::{Acting, Report};
 use crate::engine::answer::{Done, Node};
 use crate::engine::plan::{self, State};
+use crate::engine::roots::Roots;
 use anyhow::{Context, Result};
-use cluster::finding;
-use cluster::run::{self, Journal, Refusal, told};
+use cluster::finding::{self, Finding};
+use cluster::run::{self, Journal, Refusal, signals, told};
 use serde_json::Value;
 
 impl Local<'_> {
@@ -32,12 +33,12 @@ impl Local<'_> {
         if let Some(given) = &self.given {
             same(&self.name, &node, given)?;
         }
-        let Some(journal) = journal.filter(|_| finding::ok(&findings)) else {
+        let Some(mut journal) = journal.filter(|_| finding::ok(&findings)) else {
             return Ok((node, findings));
         };
         let mut acting = Acting::new(
             (self.root, &self.request),
-            &state,
+            (&state, Roots::open(&state)?),
             record,
             self.show,
             total,
@@ -46,10 +47,11 @@ impl Local<'_> {
         if let Some(left) = journal.unfinished() {
             acting = acting.resumed(left)?;
         }
-        let applied = match run::apply_in_turn(journal, &plan, &mut acting) {
+        let applied = match run::apply_in_turn(&mut journal, &plan, &mut acting) {
             Ok(applied) => applied,
-            Err(error) => return Err(self.failed(error, &mut acting, &state)),
+            Err(error) => return Err(failed(error, &mut acting, &state, journal)),
         };
+        journal.close()?;
         findings.retain(|finding| finding.id != "dockerroot-unfinished");
         if resumed || applied.continued {
             findings.push(told::continued(
@@ -59,48 +61,55 @@ impl Local<'_> {
             ));
         }
         findings.append(&mut acting.report.findings);
+        findings.extend(signals::asked().map(|signal| self.was_late(signal)));
         node.pending = Some(false);
         node.changed = !applied.did.is_empty();
         node.result = Some(done(&acting.report, applied.did));
         Ok((node, findings))
     }
 
-    /// Whatever failed: the engine on the root that it had, where the move was not complete yet.
-    fn failed(
-        &self,
-        error: anyhow::Error,
-        acting: &mut Acting<'_>,
-        state: &State,
-    ) -> anyhow::Error {
-        let another_plan = error
-            .downcast_ref::<Refusal>()
-            .is_some_and(|refusal| refusal.0.id == "journal-other-plan");
-        if another_plan {
-            return error;
-        }
-        let moving = format!(
-            "moving the root of {} from {} to {}",
-            state.engine.as_str(),
-            state.source(),
+    /// After the switch an end would leave the engine down, and the move is nearly whole.
+    fn was_late(&self, signal: &str) -> Finding {
+        let message =
+            format!("{signal} asked to end it after the switch: the move was ended first");
+        Finding::info("dockerroot-asked-late", self.name.as_str(), message)
+    }
+}
+
+/// Whatever failed: the engine on the root that it had, where the move was not complete yet.
+fn failed(
+    error: anyhow::Error,
+    acting: &mut Acting<'_>,
+    state: &State,
+    journal: Journal,
+) -> anyhow::Error {
+    let another_plan = error
+        .downcast_ref::<Refusal>()
+        .is_some_and(|refusal| refusal.0.id == "journal-other-plan");
+    if another_plan {
+        return error;
+    }
+    let moving = format!(
+        "moving the root of {} from {} to {}",
+        state.engine.as_str(),
+        state.source(),
+        state.target()
+    );
+    if acting.is_compared() || acting.is_late() {
+        return error.context(format!(
+            "{moving} (the engine runs on {}; run this again to end it)",
             state.target()
-        );
-        if acting.is_compared() || acting.is_late() {
-            return error.context(format!(
-                "{moving} (the engine runs on {}; run this again to end it)",
-                state.target()
-            ));
-        }
-        let back = acting
-            .fall_back()
-            .and_then(|()| Journal::open(&self.journal(), "pi-dockerroot")?.close());
-        match back {
-            Ok(()) if error.is::<Refusal>() => error,
-            Ok(()) => error.context(format!("{moving} (the engine is on {}, as before)", state.source())),
-            Err(second) => error.context(format!(
-                "{moving} (and starting the engine on {} again failed: {second:#}; `pi-dockerroot --rollback --apply` tries again)",
-                state.source()
-            )),
-        }
+        ));
+    }
+    // Nobody else begins anything before this is done: the journal stays locked.
+    let back = acting.fall_back().and_then(|()| journal.close());
+    match back {
+        Ok(()) if error.is::<Refusal>() => error,
+        Ok(()) => error.context(format!("{moving} (the engine is on {}, as before)", state.source())),
+        Err(second) => error.context(format!(
+            "{moving} (and starting the engine on {} again failed: {second:#}; `pi-dockerroot --rollback --apply` tries again)",
+            state.source()
+        )),
     }
 }
 

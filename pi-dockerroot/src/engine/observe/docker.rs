@@ -43,7 +43,7 @@ pub(super) fn docker(
         .as_ref()
         .is_some_and(|service| service.manager == "ros");
     let named = match is_ros {
-        true => Ok(ros_root()),
+        true => Ok(ros_root(root)),
         false => docker_root(request, root, &options, config, &text)?,
     };
     let (written, switch) = match named {
@@ -125,8 +125,13 @@ fn ambiguous(message: String) -> Finding {
 }
 
 /// RancherOS' setting: the root, and which key names it.
-fn ros_root() -> (String, Switch) {
-    for system in ["rancher", "burmilla"] {
+fn ros_root(root: &Root) -> (String, Switch) {
+    // Of another machine's disk this one's `ros` knows nothing.
+    let systems: &[&str] = match root.is_system() {
+        true => &["rancher", "burmilla"],
+        false => &[],
+    };
+    for system in systems {
         let key = format!("{system}.docker.graph");
         let Ok(out) = Switch::ros_get(&key).run() else {
             continue;
