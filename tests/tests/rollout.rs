@@ -175,9 +175,7 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
     let plan = |hash: &str| json!({"state_sha256": null, "plan_sha256": hash});
     let mut reviewed = plan("aaa");
     reviewed["ok"] = json!(true);
-    let now = |hash: &str| {
-        json!({"ok": true, "findings": [], "pending": true, "nodes": {"pi1": plan(hash)}})
-    };
+    let now = |hash: &str| json!({"ok": true, "findings": [], "pending": true, "nodes": {"pi1": plan(hash)}});
     assert_eq!(judged(reviewed.clone(), now("aaa"), "plan").0, Some(0));
     let (code, why) = judged(reviewed, now("bbb"), "plan");
     assert_eq!(code, Some(1));
@@ -356,7 +354,13 @@ fn what_a_rollout_left_that_broke_off_is_not_the_next_ones() {
     let at = folder.path();
     let on_node = at.join("node/rollout");
     std::fs::create_dir_all(on_node.join("secrets")).unwrap();
-    let left = ["now.json", "plan.json", "answer.json", "said", "secrets/token"];
+    let left = [
+        "now.json",
+        "plan.json",
+        "answer.json",
+        "said",
+        "secrets/token",
+    ];
     for name in left {
         std::fs::write(on_node.join(name), "of before").unwrap();
     }
