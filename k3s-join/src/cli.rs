@@ -131,9 +131,15 @@ impl Cli {
         }
         let problem = match (&self.node.node, self.mode(), self.common.format) {
             (_, Mode::Plan | Mode::Remove(_), _) if self.here.stray().is_some() => format!(
-                "{} goes with --check, --rehearse or --apply; a document says it in `k3s` and `nodes`",
+                "{} goes with --check or --rehearse; a document says it in `k3s` and `nodes`",
                 self.here.stray().unwrap_or_default()
             ),
+            (_, Mode::Here, _) if self.node.apply && self.here.unwritten(inventory).is_some() => {
+                format!(
+                    "{} would be checked and not written: with --apply the document says it, in `k3s` and `nodes`",
+                    self.here.unwritten(inventory).unwrap_or_default()
+                )
+            }
             (_, Mode::Here, format) if !matches!(format, Format::Json | Format::Text) => {
                 "--check, --rehearse and --apply have the formats json and text".to_owned()
             }

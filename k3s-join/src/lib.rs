@@ -70,7 +70,9 @@ pub fn answer(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Findi
     let mut request =
         Request::read(&input.inventory, input.document).context("reading the document")?;
     if !request.nodes().is_empty() {
-        secrets::look(&cli.secrets, &mut request, cli.form() == Form::Artefact)?;
+        let applied = cli.node.apply && !cli.here.leave;
+        let needed = applied || cli.form() == Form::Artefact;
+        secrets::look(&cli.secrets, &mut request, needed)?;
     }
     match cli.mode() {
         Mode::Plan => Ok(plan::plan(&request)),
@@ -139,24 +141,11 @@ fn make_ca(
             .url
             .unwrap_or_else(|| "https://127.0.0.1:6443".to_owned()),
     };
-    let name = request
-        .inventory
-        .name
-        .as_ref()
-        .map_or("k3s", |name| name.as_str());
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .context("reading the clock")?;
-    let now = i64::try_from(now.as_secs()).context("reading the clock")?;
-    let made = ca::make(name, &server, now)?;
+    let name = request.inventory.name.as_ref();
+    let name = name.map_or("k3s", |name| name.as_str());
+    let made = ca::make(name, &server, now_s()?)?;
     if !ca::store(folder, &made)? {
-        let message = format!(
-            "something is in {} already: certificate authorities are never written over",
-            folder.display()
-        );
-        let finding = Finding::error("k3s-ca-exists", folder.display().to_string(), message)
-            .fix("name another folder, or move that one away once no cluster needs it");
-        return Ok((Answer::default(), vec![finding]));
+        return Ok((Answer::default(), vec![ca_exists(folder)]));
     }
     request.ca = Some((folder.to_owned(), made.pin.clone()));
     // They are there now.
@@ -167,14 +156,7 @@ fn make_ca(
         [] => (Answer::default(), Vec::new()),
         _ => plan::plan(&request),
     };
-    findings.push(
-        Finding::info(
-            "k3s-ca-made",
-            folder.display().to_string(),
-            "no node needs root-ca.key and intermediate-ca.key: keep them where the cluster is not; who has any of these keys, or the kubeconfig, is its administrator",
-        )
-        .fix("name the folder in k3s.ca_dir and plan again"),
-    );
+    findings.push(ca_made(folder));
     answer.ca = Some(CaAnswer {
         folder: folder.display().to_string(),
         server_token_prefix: made.pin.prefix(Which::Server),
@@ -185,6 +167,29 @@ fn make_ca(
         server,
     });
     Ok((answer, findings))
+}
+
+/// Seconds since 1970.
+fn now_s() -> anyhow::Result<i64> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .context("reading the clock")?;
+    i64::try_from(now.as_secs()).context("reading the clock")
+}
+
+fn ca_exists(folder: &Path) -> Finding {
+    let message = format!(
+        "something is in {} already: certificate authorities are never written over",
+        folder.display()
+    );
+    Finding::error("k3s-ca-exists", folder.display().to_string(), message)
+        .fix("name another folder, or move that one away once no cluster needs it")
+}
+
+fn ca_made(folder: &Path) -> Finding {
+    let message = "no node needs root-ca.key and intermediate-ca.key: keep them where the cluster is not; who has any of these keys, or the kubeconfig, is its administrator";
+    Finding::info("k3s-ca-made", folder.display().to_string(), message)
+        .fix("name the folder in k3s.ca_dir and plan again")
 }
 
 /// How a node leaves. What speaks against the cluster as a whole speaks against that too.

@@ -11,7 +11,7 @@ use cluster::finding::{Finding, Severity};
 use cluster::secret::Secrets;
 use std::path::Path;
 
-/// Looks at the tokens and the certificate authorities. `needed` says that an artefact needs them.
+/// Looks at the tokens and the certificate authorities. `needed` says that they are to go out now.
 ///
 /// # Errors
 /// A file that is there and cannot be read.
@@ -63,7 +63,8 @@ fn missing_token(which: Which, file: &str) -> Finding {
     .fix(token::recipe(file))
 }
 
-/// Without its hash the tokens would go out unpinned, so no artefact is made without it.
+/// Without its hash the tokens would go out unpinned, and a server that is started without it makes its own for good: so no
+/// artefact is made without it, and no node.
 fn missing_ca(folder: &Path, needed: bool) -> Finding {
     let severity = if needed {
         Severity::Error

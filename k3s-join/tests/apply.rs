@@ -515,3 +515,278 @@ fn a_copy_that_a_power_cut_left_empty_is_made_again() {
     assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
     assert_eq!(world.read(copy), format!("{LINE}\n"));
 }
+
+/// The first server's card, with the CA in the folder `ca`, and its data here.
+fn first_server(data: &str) -> World {
+    let world = World::new(&format!("{LINE}{WORDS}\n"));
+    world.put("card/etc/hostname", "pi1\n", 0o644);
+    world.put("card/etc/hosts", "127.0.1.1 pi1\n", 0o644);
+    let mut document: Value = serde_json::from_str(&world.read("cluster.json")).unwrap();
+    document["k3s"]["ca_dir"] = json!("ca");
+    document["k3s"]["config"] = json!({"data-dir": data});
+    world.put("cluster.json", &document.to_string(), 0o644);
+    world
+}
+
+fn make_ca(world: &World) {
+    let folder = world.path("secrets/ca").display().to_string();
+    let made = Program::new(env!("CARGO_BIN_EXE_k3s-join"))
+        .args(["-n", "--make-ca", &folder])
+        .run()
+        .unwrap();
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+}
+
+#[test]
+fn a_server_is_not_made_without_the_authorities_that_the_document_names() {
+    let world = first_server("/var/lib/rancher/k3s");
+    let outcome = world.apply();
+    assert_eq!(
+        (outcome.code, errors(&outcome)),
+        (Some(3), vec!["k3s-ca-missing".to_owned()])
+    );
+    assert!(!world.path("card/etc/rancher/k3s").exists());
+    // To leave, nobody needs them.
+    let outcome = world.run(&["--only", "--leave", "--apply", "cluster.json"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    make_ca(&world);
+    let outcome = world.apply();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    assert_eq!(world.mode("card/var/lib/rancher/k3s/server"), 0o700);
+    assert_eq!(world.mode("card/var/lib/rancher/k3s"), 0o755);
+}
+
+#[test]
+fn a_running_servers_authorities_are_never_written_over() {
+    for data in ["/var/lib/rancher/k3s", "/mnt/usb/k3s"] {
+        let world = first_server(data);
+        make_ca(&world);
+        let key = format!("card{data}/server/tls/client-ca.key");
+        world.put(&key, "its own\n", 0o600);
+        let outcome = world.apply();
+        assert_eq!(
+            (outcome.code, errors(&outcome)),
+            (Some(3), vec!["k3s-ca-differs".to_owned()]),
+            "{data}: {}",
+            outcome.text()
+        );
+        assert_eq!(world.read(&key), "its own\n");
+        assert!(!world.path("card/etc/rancher/k3s").exists());
+    }
+}
+
+#[test]
+fn what_is_there_of_a_cluster_is_found_where_the_data_is() {
+    for (planned, written) in [(true, false), (false, true), (true, true)] {
+        let world = first_server("/mnt/usb/k3s");
+        make_ca(&world);
+        let mut document: Value = serde_json::from_str(&world.read("cluster.json")).unwrap();
+        if !planned {
+            document["k3s"]["config"] = json!({});
+        }
+        world.put("cluster.json", &document.to_string(), 0o644);
+        if written {
+            world.put(
+                "card/etc/rancher/k3s/config.yaml",
+                "data-dir: /mnt/usb/k3s\n",
+                0o600,
+            );
+        }
+        world.put("card/mnt/usb/k3s/server/token", "another\n", 0o600);
+        world.put("card/mnt/usb/k3s/server/db/state.db", "", 0o600);
+        let outcome = world.apply();
+        assert_eq!(
+            (outcome.code, errors(&outcome)),
+            (Some(3), vec!["k3s-server-token-differs".to_owned()]),
+            "{}",
+            outcome.text()
+        );
+    }
+}
+
+#[test]
+fn leaving_takes_the_authorities_keys_and_says_so_before() {
+    let world = first_server("/var/lib/rancher/k3s");
+    make_ca(&world);
+    assert_eq!(world.apply().code, Some(0));
+    let key = "card/var/lib/rancher/k3s/server/tls/client-ca.key";
+    assert!(world.path(key).exists());
+    world.put("card/var/lib/rancher/k3s/server/db/state.db", "", 0o600);
+    let outcome = world.run(&["--only", "--leave", "--apply", "cluster.json"]);
+    assert_eq!(
+        (outcome.code, errors(&outcome)),
+        (Some(3), vec!["k3s-leave-loses-data".to_owned()])
+    );
+    assert!(world.path(key).exists());
+    let outcome = world.run(&[
+        "--only",
+        "--leave",
+        "--apply",
+        "--discard",
+        "datastore",
+        "cluster.json",
+    ]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    let files = answer(&outcome)["nodes"]["pi1"]["files"].clone();
+    for file in files.as_array().unwrap() {
+        let path = format!("card{}", file["path"].as_str().unwrap());
+        assert!(!world.path(&path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn words_that_came_after_leaving_are_not_ours() {
+    let world = World::new(&format!("{LINE}\n"));
+    assert_eq!(world.apply().code, Some(0));
+    let leave = ["--only", "--leave", "--apply", "cluster.json"];
+    assert_eq!(world.run(&leave).code, Some(0));
+    assert_eq!(world.line(), format!("{LINE}\n"));
+    let own = format!("{LINE}{WORDS}\n");
+    world.put("card/boot/firmware/cmdline.txt", &own, 0o644);
+    assert_eq!(world.run(&leave).code, Some(0));
+    assert_eq!(world.line(), own);
+}
+
+/// Ends a run in its middle: the journal is as after a power cut.
+fn cut(world: &World, arguments: &[&str]) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_k3s-join"))
+        .args(world.arguments(arguments))
+        .current_dir(world.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let journal = world.path("card/var/lib/cluster/k3s-join/pi2.journal");
+    let begun = || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("\"plan\""));
+    while !begun() && child.try_wait().unwrap().is_none() {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    begun()
+}
+
+#[test]
+fn leaving_ends_what_it_was_killed_in_and_takes_back_a_killed_apply() {
+    let leave = ["--only", "--leave", "--apply", "cluster.json"];
+    let (mut applies, mut leaves) = (0, 0);
+    for _ in 0..12 {
+        let world = World::new(&format!("{LINE}\n"));
+        applies += usize::from(cut(&world, &["--only", "--apply", "cluster.json"]));
+        // Meanwhile the document was changed.
+        let document = world
+            .read("cluster.json")
+            .replace("\"raspios\"", "\"debian\"");
+        world.put("other.json", &document, 0o644);
+        let outcome = world.run(&["--only", "--leave", "--apply", "other.json"]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+        assert_eq!(world.line(), format!("{LINE}\n"));
+        assert!(!world.path("card/etc/sysctl.d/90-k3s-join.conf").exists());
+
+        assert_eq!(world.apply().code, Some(0));
+        leaves += usize::from(cut(&world, &leave));
+        let outcome = world.run(&leave);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+        assert_eq!(ran(&answer(&outcome))["act"]["pending"], json!([]));
+        assert_eq!(world.line(), format!("{LINE}\n"));
+        assert!(
+            !world
+                .path("card/boot/firmware/cmdline.txt.before-k3s-join")
+                .exists()
+        );
+        assert_eq!(world.apply().code, Some(0), "it may come back");
+    }
+    assert!(applies > 0 && leaves > 0, "{applies} and {leaves} of 12");
+}
+
+#[test]
+fn a_machine_that_the_document_does_not_have_is_left_alone() {
+    let world = World::new(&format!("{LINE}\n"));
+    assert_eq!(world.apply().code, Some(0));
+    world.put("card/etc/hostname", "raspberrypi\n", 0o644);
+    world.put(
+        "card/boot/firmware/cmdline.txt",
+        &format!("{LINE}\n"),
+        0o644,
+    );
+    for arguments in [
+        &["--only", "--apply", "cluster.json"][..],
+        &["--only", "--leave", "--apply", "cluster.json"],
+    ] {
+        let outcome = world.run(arguments);
+        assert_eq!(
+            (outcome.code, errors(&outcome)),
+            (Some(3), vec!["node-identity".to_owned()])
+        );
+        assert_eq!(world.line(), format!("{LINE}\n"));
+        assert!(world.path("card/etc/sysctl.d/90-k3s-join.conf").exists());
+    }
+}
+
+#[test]
+fn with_an_error_in_the_plan_nothing_is_taken_back() {
+    let world = World::new(&format!("{LINE}\n"));
+    assert_eq!(world.apply().code, Some(0));
+    let mut document: Value = serde_json::from_str(&world.read("cluster.json")).unwrap();
+    document["nodes"][1]["role"] = json!("server");
+    world.put("even.json", &document.to_string(), 0o644);
+    let outcome = world.run(&["--only", "--leave", "--apply", "even.json"]);
+    assert_eq!(
+        (outcome.code, errors(&outcome)),
+        (Some(3), vec!["k3s-servers-even".to_owned()])
+    );
+    assert_eq!(ran(&answer(&outcome))["act"]["did"], json!([]));
+    assert_eq!(world.line(), format!("{LINE}{WORDS}\n"));
+    // Without the document it may go.
+    let outcome = world.run(&["-n", "--only", "--leave", "--apply"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    assert_eq!(world.line(), format!("{LINE}\n"));
+}
+
+#[test]
+fn what_would_be_judged_and_not_written_is_no_argument_of_an_apply() {
+    let world = World::new(&format!("{LINE}\n"));
+    for arguments in [
+        &["--apply", "--role", "server", "cluster.json"][..],
+        &["--apply", "--server", "https://a:6443", "cluster.json"],
+        &[
+            "--apply",
+            "--token-file",
+            "secrets/k3s.token",
+            "cluster.json",
+        ],
+        &[
+            "-n",
+            "--apply",
+            "--role",
+            "agent",
+            "--server",
+            "https://a:6443",
+        ],
+    ] {
+        let outcome = world.run(arguments);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+        assert!(outcome.stderr.contains("not written"), "{}", outcome.stderr);
+    }
+    assert_eq!(world.line(), format!("{LINE}\n"));
+}
+
+#[test]
+fn agents_need_the_modules_of_the_clusters_backend() {
+    let world = World::new(&format!("{LINE}{WORDS}\n"));
+    let modules = "kernel/fs/overlay.ko\nkernel/br_netfilter.ko\n";
+    let builtin = "card/lib/modules/6.12.25+rpt-rpi-v8/modules.builtin";
+    world.put(builtin, modules, 0o644);
+    let without = world.apply();
+    assert!(
+        errors(&without).contains(&"k3s-module-missing".to_owned()),
+        "{}",
+        without.text()
+    );
+    let mut document: Value = serde_json::from_str(&world.read("cluster.json")).unwrap();
+    document["k3s"]["config"] = json!({"flannel-backend": "host-gw"});
+    world.put("cluster.json", &document.to_string(), 0o644);
+    let outcome = world.apply();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    let loaded = world.read("card/etc/modules-load.d/k3s-join.conf");
+    assert!(!loaded.contains("vxlan"), "{loaded}");
+}

@@ -4,12 +4,14 @@
 
 mod standin;
 
+use cluster::inventory::Role;
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::ran;
 use k3s_join::rehearse::cacerts::Bundle;
-use k3s_join::rehearse::http;
+use k3s_join::rehearse::ports::Peer;
 use k3s_join::rehearse::token::Token;
 use k3s_join::rehearse::url::Server;
+use k3s_join::rehearse::{born, http};
 use proptest::prelude::*;
 use serde_json::Value;
 use standin::{Ca, MARKER, Reply, Standin, k3s, run, settings};
@@ -215,6 +217,66 @@ fn a_wrong_password_is_refused_and_a_bootstrap_token_is_a_bearer() {
     });
     let rehearsed = Rehearsed::against(&server, &format!("K10{hash}::abcdef.0123456789abcdef"));
     assert_eq!(rehearsed.outcome.code, Some(0), "{}", rehearsed.answer);
+}
+
+/// The genuine certificates are public, so whoever stands between can hand them out with his own beside them.
+#[test]
+fn who_adds_an_authority_to_the_pinned_ones_gets_no_token() {
+    let root = Ca::root("root");
+    let signing = root.below("k3s-server-ca");
+    let hash = sha256sum(&root.der);
+    let own = Ca::root("k3s-server-ca");
+    let node = signing.usurper("system:node:pi3");
+    let added = format!("{}{}{}", signing.pem, root.pem, own.pem);
+    // A node's own certificate leads to the root, too, and its key is the node's.
+    let first = format!("{}{}{}", node.pem, signing.pem, root.pem);
+    for (authority, chain, bundle) in [(&own, &own, added), (&node, &node, first)] {
+        assert_eq!(Bundle::read(bundle.as_bytes()).unwrap().hash, hash);
+        let leaf = authority.server(&["127.0.0.1"], 2026);
+        let server = Standin::tls(&leaf, &[chain], k3s(bundle, PASSWORD, settings()));
+        let rehearsed = Rehearsed::against(&server, &full(&hash, PASSWORD));
+        assert_eq!(
+            (
+                rehearsed.outcome.code,
+                rehearsed.steps().last().unwrap().as_str()
+            ),
+            (Some(3), "certificate failed"),
+            "{}",
+            rehearsed.answer
+        );
+        assert_eq!(
+            server.asked(),
+            ["GET /ping", "GET /cacerts"],
+            "the token was sent to a stranger"
+        );
+    }
+}
+
+/// A first server that was made anew would start a second, empty cluster beside the one that is there.
+#[test]
+fn a_server_that_answers_says_that_the_cluster_is_there() {
+    let (server, _) = good();
+    let peer = |role| Peer {
+        name: "pi2".to_owned(),
+        address: server.address.ip(),
+        role,
+    };
+    let limit = Duration::from_secs(1);
+    let peers = [peer(Role::Server)];
+    let found = born(peers.iter(), server.address.port(), limit).unwrap();
+    assert_eq!(
+        (found.id, found.subject.as_str()),
+        ("k3s-cluster-exists", "pi2")
+    );
+    assert_eq!(server.asked(), ["GET /ping", "GET /cacerts"]);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    assert_eq!(born(peers.iter(), closed.unwrap().port(), limit), None);
+    let other = Standin::tls(
+        &Ca::root("other").server(&["127.0.0.1"], 2026),
+        &[],
+        |_, _| Reply::Text(404, b"no".to_vec()),
+    );
+    assert_eq!(born(peers.iter(), other.address.port(), limit), None);
 }
 
 #[test]

@@ -171,6 +171,15 @@ fn an_answer_on_a_node_is_a_yes_a_no_or_a_restart() {
         judged(json!({"ok": true}), own(true, "bbb"), "plan").0,
         Some(0)
     );
+    // A tool that knows no state is held to its plan.
+    let plan = |hash: &str| json!({"state_sha256": null, "plan_sha256": hash});
+    let mut reviewed = plan("aaa");
+    reviewed["ok"] = json!(true);
+    let now = |hash: &str| json!({"ok": true, "findings": [], "pending": true, "nodes": {"pi1": plan(hash)}});
+    assert_eq!(judged(reviewed.clone(), now("aaa"), "plan").0, Some(0));
+    let (code, why) = judged(reviewed, now("bbb"), "plan");
+    assert_eq!(code, Some(1));
+    assert!(why.contains("is not the plan that was looked at"), "{why}");
     // What nobody could plan before is not done behind anyone's back.
     for unseen in [json!({}), json!({"ok": false})] {
         let (code, why) = judged(unseen.clone(), own(true, "aaa"), "plan");
@@ -244,9 +253,10 @@ fn bundled(secrets: &[&str], node: &str) -> Result<Vec<String>, String> {
         }),
     );
     std::fs::write(at.join("tools"), "pi-wifi\nk3s-join\n").unwrap();
-    std::fs::write(at.join("secrets.path"), "").unwrap();
-    std::fs::rename(at.join("secrets"), at.join("kept")).unwrap();
-    std::fs::write(at.join("secrets"), at.join("kept").display().to_string()).unwrap();
+    for tool in ["pi-wifi", "k3s-join"] {
+        let path = at.join("secrets").display().to_string();
+        std::fs::write(at.join(format!("secrets.{tool}")), path).unwrap();
+    }
     std::fs::create_dir(at.join("bin")).unwrap();
     for tool in ["pi-wifi", "k3s-join"] {
         std::fs::copy("/bin/true", at.join("bin").join(tool)).unwrap();
@@ -326,6 +336,59 @@ fn a_node_gets_its_own_secrets_and_no_others() {
         refused,
         "pi1: the secret file ../tokens/server leaves its folder\n"
     );
+    // It would be looked for on the node, and is here.
+    let refused = bundled(&["/etc/passwd"], "pi1").unwrap_err();
+    assert!(
+        refused.starts_with("pi1: the secret file /etc/passwd is here"),
+        "{refused}"
+    );
+}
+
+/// A rollout that broke off leaves its document on the node, and the next one may bring another.
+#[test]
+fn what_a_rollout_left_that_broke_off_is_not_the_next_ones() {
+    if !require(&["busybox"]).unwrap() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let on_node = at.join("node/rollout");
+    std::fs::create_dir_all(on_node.join("secrets")).unwrap();
+    let left = [
+        "now.json",
+        "plan.json",
+        "answer.json",
+        "said",
+        "secrets/token",
+    ];
+    for name in left {
+        std::fs::write(on_node.join(name), "of before").unwrap();
+    }
+    std::fs::create_dir_all(at.join("box/secrets")).unwrap();
+    std::fs::create_dir_all(at.join("box/bin")).unwrap();
+    for name in ["run", "document.json"] {
+        std::fs::write(at.join("box").join(name), "of now").unwrap();
+    }
+    let head = tools::top().join("scripts/.parts/ansible/unpack.sh");
+    let head = std::fs::read_to_string(head).unwrap();
+    let lines = head.lines().count() + 1;
+    // Another folder than the node's own, which is this machine's here.
+    let place = at.join("node").display().to_string();
+    let head = head.replace("@LINES@", &lines.to_string());
+    let head = head.replace("/var/lib/cluster", &place);
+    let head = head.replace("bin=/usr/local/bin", &format!("bin={place}/bin"));
+    let packed = Program::new("tar").args(["-C"]).args([at.join("box")]);
+    let packed = packed.args(["-czf", "-", "."]).run().unwrap();
+    let bundle = at.join("bundle");
+    std::fs::write(&bundle, [head.as_bytes(), &packed.stdout].concat()).unwrap();
+    let unpacked = Program::new("busybox").args(["sh"]).args([&bundle]);
+    let unpacked = unpacked.args(["apply"]).run().unwrap();
+    assert_eq!(unpacked.code, Some(0), "{}", unpacked.stderr);
+    for name in left {
+        assert!(!on_node.join(name).exists(), "{name}");
+    }
+    let document = std::fs::read_to_string(on_node.join("document.json"));
+    assert_eq!(document.unwrap(), "of now");
 }
 
 /// gluster-plan's part of a node is a script. Here it is another machine's, so it refuses before anything else.
@@ -340,7 +403,6 @@ fn a_script_that_refuses_is_a_no_with_its_reason() {
     let document = example.replace("\"pi1\"", "\"no-such-machine\"");
     std::fs::write(at.join("planned.json"), document).unwrap();
     std::fs::write(at.join("tools"), "gluster-plan\n").unwrap();
-    std::fs::write(at.join("secrets"), here(at)).unwrap();
     std::fs::write(at.join("programs.x86_64"), here(at)).unwrap();
     let packed = script("bundle", at, &[&here(at), "no-such-machine", "x86_64"]);
     assert_eq!(packed.code, Some(0), "{}", packed.stderr);

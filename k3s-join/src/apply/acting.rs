@@ -73,10 +73,17 @@ impl<'a> Acting<'a> {
 
     fn write(&self, path: &str, content: &mut dyn Read, mode: u32) -> anyhow::Result<()> {
         let place = Path::new(path);
+        let make = |folder: &Path, mode| {
+            let made = self.root.make_folder(folder, mode);
+            made.with_context(|| format!("making {}", folder.display()))
+        };
+        if let Some((data, _)) = path.split_once("/server/tls/") {
+            // As K3s makes it: nobody else's business.
+            make(Path::new(data), 0o755)?;
+            make(&Path::new(data).join("server"), 0o700)?;
+        }
         if let Some(folder) = place.parent() {
-            self.root
-                .make_folder(folder, 0o755)
-                .with_context(|| format!("making {}", folder.display()))?;
+            make(folder, 0o755)?;
         }
         let attributes = Attributes { mode, owner: None };
         self.root

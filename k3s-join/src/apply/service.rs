@@ -1,6 +1,8 @@
 //! Starting K3s, and waiting for it with an end.
 
 use super::diagnose::{self, Cause};
+use crate::answer::FileAnswer;
+use crate::plan::files::{MODULES, SYSCTLS};
 use anyhow::Context;
 use cluster::command::Command;
 use cluster::finding::Finding;
@@ -22,6 +24,32 @@ struct Unit {
     active: String,
     result: String,
     restarts: u32,
+}
+
+/// Puts into effect now what the kernel reads at its next start: modules, and settings. K3s starts without some of them.
+pub fn load(node: &str, files: &[FileAnswer]) -> Vec<Finding> {
+    let of = |path: &str| files.iter().find(|file| file.path == path);
+    let mut commands = Vec::new();
+    if let Some(file) = of(MODULES) {
+        let names = file.content.lines().filter(|line| !line.starts_with('#'));
+        commands.push(Command::new("modprobe").args(["--all", "--"]).args(names));
+    }
+    if of(SYSCTLS).is_some() {
+        commands.push(Command::new("sysctl").args(["--quiet", "--load", SYSCTLS]));
+    }
+    let limit = Duration::from_secs(60);
+    let failed = commands
+        .into_iter()
+        .filter_map(|command| command.limit(limit).run().err());
+    failed
+        .map(|error| {
+            let message =
+                format!("what stands in its files is not in effect before the next start: {error}");
+            Finding::warning("k3s-kernel-settings", node, message).fix(format!(
+                "modprobe the names in {MODULES}; sysctl --load {SYSCTLS}"
+            ))
+        })
+        .collect()
 }
 
 /// Starts the unit, or starts it anew where what it reads was changed, and waits until it says that it is ready.

@@ -157,13 +157,22 @@ fn id(verb: &str, path: &str) -> String {
     format!("{verb}{}", path.replace(['/', '.'], "-"))
 }
 
+/// One of K3s's own scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uninstall {
+    /// Its path.
+    pub script: String,
+    /// The data folder, where it is not K3s's default.
+    pub data: Option<String>,
+}
+
 /// What is taken back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leaving {
     /// The node.
     pub node: String,
-    /// The uninstall script that is there, and a path that it removes.
-    pub uninstall: Option<(String, String)>,
+    /// K3s's own scripts, whether they are there or not: a leave that was ended in the middle has the same steps.
+    pub uninstall: Vec<Uninstall>,
     /// Files of this program's.
     pub files: Vec<String>,
     /// The command line as it is, and as it becomes again.
@@ -173,29 +182,9 @@ pub struct Leaving {
 /// The steps of leaving. `/etc/rancher/node/password` stays: with it the node may come back under its name.
 pub fn leave(leaving: &Leaving) -> Plan {
     let mut steps = Vec::new();
-    if let Some((script, gone)) = &leaving.uninstall {
-        let action = Action::Run {
-            argv: vec![script.clone()],
-            limit_s: UNINSTALL_S,
-            scratch: None,
-        };
-        let check = Check::NoFile { path: gone.clone() };
-        steps.push(Step::new(
-            "uninstall",
-            "K3s's own script ends it and its containers and removes its files",
-            action,
-            check,
-        ));
-    }
-    for path in &leaving.files {
-        let action = Action::RemoveFile { path: path.clone() };
-        steps.push(Step::new(
-            id("remove", path),
-            "it was written by k3s-join",
-            action,
-            Check::NoFile { path: path.clone() },
-        ));
-    }
+    steps.extend(leaving.uninstall.iter().map(uninstall));
+    let why = "it was written by k3s-join";
+    steps.extend(leaving.files.iter().map(|path| remove(path, why)));
     if let Some(line) = &leaving.kernel_line {
         let action = Action::WriteFile {
             path: line.path.clone(),
@@ -212,6 +201,42 @@ pub fn leave(leaving: &Leaving) -> Plan {
             action,
             check,
         ));
+        // The last of all: it says which words those are.
+        let why = "the former command line's copy has served";
+        steps.push(remove(&format!("{}{BACKUP}", line.path), why));
     }
     plan(&leaving.node, json!({"do": "leave"}), steps)
+}
+
+/// That the script is there says that it has not ended: the unit goes long before the data.
+fn uninstall(own: &Uninstall) -> Step {
+    let data = own.data.iter();
+    let mut argv: Vec<String> = data
+        .flat_map(|data| ["env".to_owned(), format!("K3S_DATA_DIR={data}")])
+        .collect();
+    argv.push(own.script.clone());
+    let action = Action::Run {
+        argv,
+        limit_s: UNINSTALL_S,
+        scratch: None,
+    };
+    let name = own.script.rsplit('/').next().unwrap_or_default();
+    Step::new(
+        name.trim_end_matches(".sh"),
+        "where it is there, K3s's own script ends it and its containers and removes its files",
+        action,
+        Check::NoFile {
+            path: own.script.clone(),
+        },
+    )
+}
+
+fn remove(path: &str, why: &str) -> Step {
+    let action = Action::RemoveFile {
+        path: path.to_owned(),
+    };
+    let check = Check::NoFile {
+        path: path.to_owned(),
+    };
+    Step::new(id("remove", path), why, action, check)
 }

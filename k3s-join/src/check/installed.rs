@@ -71,8 +71,9 @@ fn units(state: &State, wish: &Wish, subject: &str, findings: &mut Vec<Finding>)
         );
     }
     if k3s.was_server && wish.role.is_some() && !wish.server_role() {
+        let data = k3s.data.join("/server or ");
         let message =
-            "a server's data is in /var/lib/rancher/k3s/server, and the node shall be an agent";
+            format!("a server's data is in {data}/server, and the node shall be an agent");
         findings.push(
             Finding::warning("k3s-server-data-left", subject, message).fix(
                 "keep a copy, then remove the folder: it holds a cluster's keys and datastore",

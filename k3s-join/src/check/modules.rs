@@ -41,11 +41,11 @@ pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
         );
         return;
     }
-    let backend = state
-        .k3s
-        .settings
-        .get("flannel-backend")
-        .and_then(|s| s.value.as_deref());
+    let setting = state.k3s.settings.get("flannel-backend");
+    let backend = wish
+        .backend
+        .as_deref()
+        .or(setting.and_then(|s| s.value.as_deref()));
     for (module, without) in NEEDED {
         let other = backend.is_some_and(|backend| OTHER_BACKENDS.contains(&backend));
         let there = modules.available.contains(module) || modules.active.contains(module);

@@ -1,30 +1,10 @@
 //! Addresses, routes and ports (failures 13 and 15).
 
 use super::state::{Address, Network, State, Wish};
+use crate::plan::config::Effective;
+use crate::ports as needed;
 use cluster::finding::Finding;
 use serde_json::{Value, json};
-
-/// Ports that K3s opens itself: on each node, and on servers.
-const EACH: [&str; 6] = [
-    "tcp/10250",
-    "tcp/10248",
-    "tcp/10249",
-    "tcp/10256",
-    "tcp/10010",
-    "udp/8472",
-];
-/// The agent's load balancer beside those; a server has its own ports instead.
-const AGENT: [&str; 1] = ["tcp/6444"];
-/// A server's.
-const SERVER: [&str; 5] = [
-    "tcp/6443",
-    "tcp/6444",
-    "tcp/10257",
-    "tcp/10258",
-    "tcp/10259",
-];
-/// A server's with etcd.
-const ETCD: [&str; 4] = ["tcp/2379", "tcp/2380", "tcp/2381", "tcp/2382"];
 
 pub(super) fn check(state: &State, wish: &Wish, findings: &mut Vec<Finding>) {
     let Some(network) = &state.network else {
@@ -163,19 +143,13 @@ fn way(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Finding
 }
 
 fn ports(network: &Network, wish: &Wish, subject: &str, findings: &mut Vec<Finding>) {
-    let mut wanted = EACH.to_vec();
-    if wish.server_role() {
-        wanted.extend(SERVER);
-    } else {
-        wanted.extend(AGENT);
-    }
-    if wish.server_role() && wish.etcd {
-        wanted.extend(ETCD);
-    }
-    let taken: Vec<&str> = wanted
-        .into_iter()
-        .filter(|port| network.ports.contains(*port))
-        .collect();
+    let usual = match wish.ports.is_empty() {
+        true => needed::ports(&Effective::default(), 1),
+        false => Vec::new(),
+    };
+    let ports = [wish.ports.as_slice(), &usual].concat();
+    let mut taken = needed::opened(&ports, wish.server_role());
+    taken.retain(|port| network.ports.contains(port));
     if taken.is_empty() {
         return;
     }

@@ -1,5 +1,6 @@
 //! What a node was seen to be, and what it shall become. Seeing is `observe`'s job; judging uses nothing else.
 
+use crate::answer::Port;
 use cluster::inventory::{Os, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -25,6 +26,12 @@ pub struct Wish {
     pub machine_ids: BTreeMap<String, String>,
     /// Whether the cluster has several servers, so that etcd is used.
     pub etcd: bool,
+    /// The cluster's ports; none where no document says them.
+    pub ports: Vec<Port>,
+    /// The cluster's `flannel-backend`, which only servers are told.
+    pub backend: Option<String>,
+    /// The folder for K3s's data, where it is not K3s's own default.
+    pub data: Option<String>,
     /// The SHA-256 in the token that the node shall use.
     pub token_hash: Option<String>,
     /// The SHA-256 of the token's password, to compare without holding it.
@@ -121,6 +128,9 @@ pub struct Host {
 /// What of K3s is there.
 #[derive(Debug, Clone, Default)]
 pub struct Installed {
+    /// Folders that hold K3s's data, or shall: the one that its configuration names, the one that is planned, and where the
+    /// configuration names none the default.
+    pub data: Vec<String>,
     /// Unit files that are there.
     pub units: Vec<String>,
     /// Units without a limit to their start.

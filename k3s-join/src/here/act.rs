@@ -74,11 +74,15 @@ impl Job<'_> {
         if before.iter().any(blocks) {
             return Ok(before);
         }
+        let contents = self.contents()?;
+        if let Some(found) = self.born(&state, &contents)? {
+            return Ok([before, vec![found]].concat());
+        }
         let (intent, found) = self.intent(&state)?;
         if !finding::ok(&found) {
             return Ok([before, found].concat());
         }
-        let applied = self.carry_out(&intent, report)?;
+        let applied = self.carry_out(&intent, contents, report)?;
         let mut findings = found;
         let after = observe(self.root, &self.planned.wish)?;
         findings.extend(check(&after, &self.planned.wish));
@@ -86,7 +90,7 @@ impl Job<'_> {
             act.reboot_required = findings.iter().any(|f| f.id == "k3s-reboot-required");
         }
         if finding::ok(&findings) {
-            findings.extend(self.start(&applied, &intent, report)?);
+            findings.extend(self.start(!applied.is_empty(), report)?);
         }
         Ok(findings)
     }
@@ -130,10 +134,15 @@ impl Job<'_> {
     }
 
     /// Does what is not so yet. The ids of what was done.
-    fn carry_out(&self, intent: &Intent, report: &mut Report) -> anyhow::Result<Vec<String>> {
+    fn carry_out(
+        &self,
+        intent: &Intent,
+        contents: BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+    ) -> anyhow::Result<Vec<String>> {
         let plan = steps::apply(intent);
         let mut acting = Acting::new(self.root, &intent.copies);
-        acting.secrets = self.contents()?;
+        acting.secrets = contents;
         acting.version.clone_from(&self.planned.wish.version);
         let applied = carry_out(&plan, &mut acting, self.root, &self.planned.name)?;
         report.act = Some(Act {
@@ -150,12 +159,7 @@ impl Job<'_> {
     }
 
     /// Rehearses, starts, and waits.
-    fn start(
-        &self,
-        did: &[String],
-        intent: &Intent,
-        report: &mut Report,
-    ) -> anyhow::Result<Vec<Finding>> {
+    fn start(&self, touched: bool, report: &mut Report) -> anyhow::Result<Vec<Finding>> {
         let Some(unit) = self.unit().filter(|_| self.root.is_system()) else {
             return Ok(Vec::new());
         };
@@ -178,6 +182,10 @@ impl Job<'_> {
                 return Ok(findings);
             }
         }
+        if touched {
+            let files = self.own().map(|own| own.files.as_slice());
+            findings.extend(service::load(&self.planned.name, files.unwrap_or_default()));
+        }
         let wait = Duration::from_secs(self.cli.here.wait);
         let mut known: Vec<Vec<u8>> = self.contents()?.into_values().collect();
         known.extend(
@@ -186,8 +194,6 @@ impl Job<'_> {
                 .as_ref()
                 .map(|token| token.password().to_vec()),
         );
-        let touched =
-            did.iter().any(|id| *id != "install") || intent.installer.is_none() && !did.is_empty();
         let failed = service::start(&unit, touched, wait, &known)?;
         if let Some(act) = &mut report.act {
             act.ready = Some(failed.is_none());

@@ -1,7 +1,7 @@
 //! The arguments about this node.
 
 use clap::{Args, ValueEnum};
-use cluster::inventory::Role;
+use cluster::inventory::{Inventory, Role};
 use std::path::PathBuf;
 
 /// What is done on a node.
@@ -93,6 +93,18 @@ impl Here {
             (self.token_file.is_some(), "--token-file"),
             (self.pin.is_some(), "--pin"),
             (self.role.is_some(), "--role"),
+        ];
+        let given = given.into_iter().find(|(given, _)| *given);
+        given.map(|(_, flag)| flag)
+    }
+
+    /// A flag that would change what is judged, and not what an apply writes. Without a document nothing is written, and the
+    /// part only chooses the unit.
+    pub fn unwritten(&self, inventory: &Inventory) -> Option<&'static str> {
+        let given = [
+            (self.server.is_some(), "--server"),
+            (self.token_file.is_some(), "--token-file"),
+            (self.role.is_some() && !inventory.nodes.is_empty(), "--role"),
         ];
         let given = given.into_iter().find(|(given, _)| *given);
         given.map(|(_, flag)| flag)

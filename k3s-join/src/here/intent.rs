@@ -29,9 +29,7 @@ impl Job<'_> {
     /// What shall be so.
     pub(super) fn intent(&self, state: &State) -> anyhow::Result<(Intent, Vec<Finding>)> {
         let own = self.own();
-        let data = own
-            .and_then(|own| own.request.config.get("data-dir")?.as_str())
-            .unwrap_or(DATA_DIR);
+        let data = self.planned.wish.data.as_deref().unwrap_or(DATA_DIR);
         let here = &self.cli.here;
         let (copies, findings) = release::copies(&Given {
             binary: here.binary.as_deref(),

@@ -1,6 +1,7 @@
 //! What is done on the node itself, or to its card: check, rehearse, apply, leave.
 
 mod act;
+mod born;
 mod flags;
 mod intent;
 mod leave;
@@ -27,6 +28,9 @@ use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
 
+/// How long a port of another node may take.
+const PROBE: Duration = Duration::from_secs(2);
+
 /// The node that this run is on, what came of it, and what was noticed.
 ///
 /// # Errors
@@ -43,8 +47,21 @@ pub fn run(
     let mut findings = Vec::new();
     let planned = Planned::read(cli, request, answer, &root, &mut findings)?;
     let mut report = Report::default();
+    if cli.node.apply
+        && let Some(stranger) = planned.stranger(request)
+    {
+        return Ok((planned.name, report, vec![stranger]));
+    }
     if here.leave {
-        findings.extend(leave::run(cli, answer, &root, &planned, &mut report)?);
+        // What speaks against the plan speaks against acting on it.
+        let act = cli.node.apply && !blocked;
+        let leaving = leave::Job {
+            here,
+            answer,
+            planned: &planned,
+            root: &root,
+        };
+        findings.extend(leaving.run(act, &mut report)?);
     } else if cli.node.apply {
         let given = earlier.nodes.get(&planned.name);
         let given: Option<Value> = given
@@ -57,7 +74,6 @@ pub fn run(
             root: &root,
             given: given.as_ref(),
         };
-        // What speaks against the plan speaks against acting on it.
         if !blocked {
             findings.extend(job.run(&mut report)?);
         }
@@ -126,16 +142,14 @@ fn rehearsal(here: &Here, planned: &Planned, report: &mut Report) -> anyhow::Res
         pin: here.pin.clone(),
         role: planned.wish.role,
         settings: planned.settings.clone(),
-        addresses: observe::addresses()
-            .into_iter()
-            .map(|own| own.address)
-            .collect(),
+        addresses: observe::own_addresses(),
         limit,
     };
     let (rehearsal, mut findings) = rehearse::rehearse(&target);
     report.rehearsal = Some(rehearsal);
     if let Some(role) = planned.wish.role {
-        let (ports, more) = ports::probe(role, &planned.peers, limit.min(Duration::from_secs(2)));
+        let (ports, more) =
+            ports::probe(role, &planned.peers, &planned.wish.ports, limit.min(PROBE));
         report.ports = ports;
         findings.extend(more);
     }

@@ -13,7 +13,7 @@ use cluster::finding::Finding;
 use cluster::inventory::{Node, Role};
 use cluster::plan::sha256;
 use cluster::root::Root;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -94,6 +94,11 @@ impl Planned {
         wish.server.clone_from(&own.request.server);
         wish.version.clone_from(&own.request.version);
         wish.etcd = answer.ha.as_ref().is_some_and(|ha| ha.datastore == "etcd");
+        wish.ports.clone_from(&answer.ports);
+        wish.backend = answer
+            .plans()
+            .find_map(|node| text(node, "flannel-backend"));
+        wish.data = text(own, "data-dir");
         self.first_server = own.role == Role::Server && own.request.server.is_none();
         self.settings = own
             .request
@@ -161,6 +166,25 @@ impl Planned {
         Ok(())
     }
 
+    /// Refuses a machine that is none of the document's nodes.
+    pub fn stranger(&self, request: &Request) -> Option<Finding> {
+        let nodes = request.nodes();
+        if nodes.is_empty() || self.at.is_some() {
+            return None;
+        }
+        let known: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+        let message = format!(
+            "this machine calls itself {}, and the document has {}",
+            self.name,
+            known.join(", ")
+        );
+        Some(
+            Finding::error("node-identity", &self.name, message)
+                .fix("run it on the right node, give this one its host name (hostnamectl), or take its name into the document; -n acts without a document")
+                .evidence(json!({"declared": known, "found": [self.name]})),
+        )
+    }
+
     /// Whether this machine is the node that the document means.
     pub fn identity(&self, root: &Root) -> Vec<Finding> {
         self.node
@@ -168,6 +192,11 @@ impl Planned {
             .map(|node| identity(node, root))
             .unwrap_or_default()
     }
+}
+
+/// A key of a node's configuration.
+fn text(node: &NodeAnswer, key: &str) -> Option<String> {
+    node.request.config.get(key)?.as_str().map(str::to_owned)
 }
 
 fn parse(file: &Path, text: &[u8]) -> anyhow::Result<Token> {

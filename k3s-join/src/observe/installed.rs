@@ -1,7 +1,8 @@
 //! What of K3s is there: units, tokens, settings.
 
 use super::{LIMIT, names, text, there};
-use crate::check::state::{Installed, Setting};
+use crate::check::state::{Installed, Setting, Wish};
+use crate::platform::DATA_DIR;
 use crate::rehearse::{cacerts, token::Token};
 use cluster::plan::sha256;
 use cluster::root::Root;
@@ -19,7 +20,7 @@ const SECRETS: [&str; 4] = [
     "etcd-s3-secret-key",
 ];
 
-pub(super) fn read(root: &Root) -> Installed {
+pub(super) fn read(root: &Root, wish: &Wish) -> Installed {
     let units: Vec<String> = UNITS
         .into_iter()
         .filter(|unit| there(root, &format!("/etc/systemd/system/{unit}")))
@@ -33,20 +34,40 @@ pub(super) fn read(root: &Root) -> Installed {
             .collect(),
         running: running(root),
         node_password: there(root, "/etc/rancher/node/password"),
-        was_agent: there(root, "/var/lib/rancher/k3s/agent/client-kubelet.crt"),
-        was_server: there(root, "/var/lib/rancher/k3s/server/db"),
-        token_sha256: server_token(root),
-        agent_ca_hash: root
-            .read(Path::new("/var/lib/rancher/k3s/agent/server-ca.crt"), LIMIT)
-            .ok()
-            .and_then(|pem| cacerts::Bundle::read(&pem).ok())
-            .map(|bundle| bundle.hash),
         units,
         ..Installed::default()
     };
     settings(root, &mut found);
     environment(root, &mut found);
+    data(root, wish, &mut found);
     found
+}
+
+/// What K3s's data says of the cluster that the node is in, or was.
+fn data(root: &Root, wish: &Wish, found: &mut Installed) {
+    let set = found.settings.get("data-dir").and_then(|s| s.value.clone());
+    let default = set.is_none().then(|| DATA_DIR.to_owned());
+    for folder in [set, wish.data.clone(), default].into_iter().flatten() {
+        if !found.data.contains(&folder) {
+            found.data.push(folder);
+        }
+    }
+    let data = &found.data;
+    let holds = |path: &str| {
+        data.iter()
+            .any(|data| there(root, &format!("{data}/{path}")))
+    };
+    found.was_agent = holds("agent/client-kubelet.crt");
+    found.was_server = holds("server/db");
+    let first = |read: &dyn Fn(&str) -> Option<String>| data.iter().find_map(|data| read(data));
+    found.token_sha256 = first(&|data| server_token(root, data));
+    found.agent_ca_hash = first(&|data| agent_ca(root, data));
+}
+
+fn agent_ca(root: &Root, data: &str) -> Option<String> {
+    let path = format!("{data}/agent/server-ca.crt");
+    let pem = root.read(Path::new(&path), LIMIT).ok()?;
+    Some(cacerts::Bundle::read(&pem).ok()?.hash)
 }
 
 /// Whether a unit may start for ever, with all its drop-ins read.
@@ -83,10 +104,9 @@ fn running(root: &Root) -> bool {
         })
 }
 
-fn server_token(root: &Root) -> Option<String> {
-    let content = root
-        .read(Path::new("/var/lib/rancher/k3s/server/token"), LIMIT)
-        .ok()?;
+fn server_token(root: &Root, data: &str) -> Option<String> {
+    let path = format!("{data}/server/token");
+    let content = root.read(Path::new(&path), LIMIT).ok()?;
     let token = Token::parse(content.trim_ascii_end()).ok()?;
     Some(sha256(token.password()))
 }

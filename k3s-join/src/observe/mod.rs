@@ -9,10 +9,11 @@ mod network;
 mod probe;
 mod system;
 
-pub use network::addresses;
+pub use network::own_addresses;
 pub use probe::latencies;
 
 use crate::check::state::{State, Wish};
+use crate::platform::DATA_DIR;
 use cluster::root::Root;
 use std::path::Path;
 
@@ -31,7 +32,11 @@ pub fn observe(root: &Root, wish: &Wish) -> anyhow::Result<State> {
     };
     let (os_id, os_version) = system::os_release(root);
     let (release, machine) = system::kernel(live);
-    let mut state = State {
+    let k3s = installed::read(root, wish);
+    let data = k3s.data.first().map_or(DATA_DIR, String::as_str);
+    Ok(State {
+        resources: system::resources(root, &mounts, data),
+        clock: system::clock(root, &k3s.data),
         live,
         os_id,
         os_version,
@@ -40,21 +45,12 @@ pub fn observe(root: &Root, wish: &Wish) -> anyhow::Result<State> {
         modules: system::modules(root, release.as_deref()),
         program_bits: system::program_bits(root),
         host: host::read(root, wish),
-        k3s: installed::read(root),
         network: live.then(|| network::read(root, wish)),
-        clock: system::clock(root),
         remains: system::remains(root),
         release,
         machine,
-        ..State::default()
-    };
-    let data = state
-        .k3s
-        .settings
-        .get("data-dir")
-        .and_then(|s| s.value.clone());
-    state.resources = system::resources(root, &mounts, data.as_deref());
-    Ok(state)
+        k3s,
+    })
 }
 
 /// A file as text; `None` where it is not there or cannot be read.

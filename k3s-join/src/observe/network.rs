@@ -49,6 +49,21 @@ pub(super) fn read(root: &Root, wish: &Wish) -> Network {
     network
 }
 
+/// Whether K3s makes the interface itself, in the cluster's own networks: the bridge of its pods, flannel's tunnels, and
+/// kube-proxy's.
+fn of_k3s(interface: &str) -> bool {
+    let prefixes = ["flannel", "kube-"];
+    interface == "cni0" || prefixes.iter().any(|own| interface.starts_with(own))
+}
+
+/// The addresses that the machine has without K3s.
+pub fn own_addresses() -> Vec<IpAddr> {
+    let all = addresses().into_iter();
+    all.filter(|own| !of_k3s(&own.interface))
+        .map(|own| own.address)
+        .collect()
+}
+
 /// The addresses of this machine's interfaces but the loopback.
 pub fn addresses() -> Vec<Address> {
     let entries = getifaddrs().into_iter().flatten();
@@ -159,6 +174,22 @@ fn ports(root: &Root) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interfaces_of_a_running_k3s_are_not_the_machines_own() {
+        for own in [
+            "cni0",
+            "flannel.1",
+            "flannel-v6.1",
+            "flannel-wg",
+            "kube-ipvs0",
+        ] {
+            assert!(of_k3s(own), "{own}");
+        }
+        for other in ["eth0", "wlan0", "docker0", "cni1", "wg0"] {
+            assert!(!of_k3s(other), "{other}");
+        }
+    }
 
     #[test]
     fn only_routes_that_lead_somewhere_are_default_routes() {

@@ -12,9 +12,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// K3s's default data folder.
-const DATA: &str = "/var/lib/rancher/k3s";
-
 /// `ID` and `VERSION_ID` of os-release.
 pub(super) fn os_release(root: &Root) -> (String, String) {
     let content = text(root, "/etc/os-release").unwrap_or_default();
@@ -118,23 +115,27 @@ pub(super) fn program_bits(root: &Root) -> Option<u8> {
 }
 
 /// Files whose time of change says that it was that late already.
-const WITNESSES: [&str; 5] = [
+const WITNESSES: [&str; 4] = [
     "/var/lib/systemd/timesync/clock",
     "/etc/fake-hwclock.data",
     "/etc/machine-id",
     "/etc/os-release",
-    "/var/lib/rancher/k3s/agent/server-ca.crt",
 ];
 
-pub(super) fn clock(root: &Root) -> Clock {
+pub(super) fn clock(root: &Root, data: &[String]) -> Clock {
+    let of_k3s = data
+        .iter()
+        .map(|folder| format!("{folder}/agent/server-ca.crt"));
     let witness = WITNESSES
         .into_iter()
+        .map(str::to_owned)
+        .chain(of_k3s)
         .filter_map(|path| {
             let meta = root
-                .file(Path::new(path))
+                .file(Path::new(&path))
                 .and_then(|file| file.metadata())
                 .ok()?;
-            Some((path.to_owned(), meta.mtime()))
+            Some((path, meta.mtime()))
         })
         .max_by_key(|(_, when)| *when);
     if !root.is_system() {
@@ -167,7 +168,7 @@ fn synchronized() -> Option<bool> {
     }
 }
 
-pub(super) fn resources(root: &Root, mounts: &[Mount], data: Option<&str>) -> Resources {
+pub(super) fn resources(root: &Root, mounts: &[Mount], data: &str) -> Resources {
     let live = root.is_system();
     let memory = text(root, "/proc/meminfo").unwrap_or_default();
     let kilobytes: Option<u64> = memory.lines().find_map(|line| {
@@ -189,7 +190,7 @@ pub(super) fn resources(root: &Root, mounts: &[Mount], data: Option<&str>) -> Re
             .flatten()
             .map(usize::from),
         swap: swap.map(str::to_owned).collect(),
-        data: volume(root, mounts, data.unwrap_or(DATA)),
+        data: volume(root, mounts, data),
         latencies_us: Vec::new(),
     }
 }

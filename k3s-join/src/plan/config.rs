@@ -4,6 +4,7 @@
 //! in files of their own that it names.
 
 use super::Shared;
+use super::files::RANCHER;
 use crate::keys::{Key, Kind, Mark};
 use crate::platform::{DATA_DIR, ETC};
 use crate::refuse::config::names;
@@ -20,20 +21,28 @@ pub struct Effective {
 
 /// The file with the token that a node joins or starts with.
 pub fn token_path(node: &Node) -> String {
-    format!("{}/k3s-join.token", secrets_folder(node))
+    token(secrets_folder(node))
+}
+
+pub(super) fn token(folder: &str) -> String {
+    format!("{folder}/k3s-join.token")
+}
+
+pub(super) fn agent_token(folder: &str) -> String {
+    format!("{folder}/k3s-join.agent-token")
 }
 
 /// The file with the agents' token, on servers.
 pub fn agent_token_path(node: &Node) -> String {
-    format!("{}/k3s-join.agent-token", secrets_folder(node))
+    agent_token(secrets_folder(node))
 }
 
 /// RancherOS keeps `/etc` only as long as its console lives.
-fn secrets_folder(node: &Node) -> String {
+fn secrets_folder(node: &Node) -> &'static str {
     if Request::platform(node).is_rancher() {
-        "/var/lib/rancher/k3s-join".to_owned()
+        RANCHER
     } else {
-        ETC.to_owned()
+        ETC
     }
 }
 

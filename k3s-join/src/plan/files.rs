@@ -1,5 +1,6 @@
 //! The files that a node needs.
 
+use super::config::Effective;
 use super::{Shared, config};
 use crate::answer::{FileAnswer, NodeAnswer};
 use crate::platform::ETC;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where RancherOS and its successor keep what shall last.
-const RANCHER: &str = "/var/lib/rancher/k3s-join";
+pub(super) const RANCHER: &str = "/var/lib/rancher/k3s-join";
 
 /// The certificate authorities' files that K3s wants before its first start (K3s manual, "k3s certificate", Custom CA).
 pub const CA_FILES: [&str; 11] = [
@@ -31,6 +32,34 @@ pub const CA_FILES: [&str; 11] = [
     "etcd/server-ca.key",
     "service.key",
 ];
+
+/// Whether a file is one of the certificate authorities' in K3s's data.
+pub fn is_ca(path: &str) -> bool {
+    let rest = path.split_once("/server/tls/").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| CA_FILES.contains(&rest))
+}
+
+/// Modules that are loaded at each start.
+pub const MODULES: &str = "/etc/modules-load.d/k3s-join.conf";
+/// Settings of the kernel.
+pub const SYSCTLS: &str = "/etc/sysctl.d/90-k3s-join.conf";
+
+fn drop_in_path(unit: &str) -> String {
+    format!("/etc/systemd/system/{unit}.d/50-k3s-join.conf")
+}
+
+/// Every path outside K3s's data that a node with systemd may have from here.
+pub fn own_paths() -> [String; 7] {
+    [
+        config::token(ETC),
+        config::agent_token(ETC),
+        config_in(ETC),
+        drop_in_path("k3s.service"),
+        drop_in_path("k3s-agent.service"),
+        MODULES.to_owned(),
+        SYSCTLS.to_owned(),
+    ]
+}
 
 /// The files of the node at `at`.
 pub fn files(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAnswer> {
@@ -75,11 +104,10 @@ fn systems(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAnswe
             .into_iter()
             .collect();
     };
-    let drop_in_path = format!("/etc/systemd/system/{unit}.d/50-k3s-join.conf");
     vec![
-        text(drop_in_path, 0o644, drop_in()),
-        text("/etc/modules-load.d/k3s-join.conf", 0o644, modules(answer)),
-        text("/etc/sysctl.d/90-k3s-join.conf", 0o644, sysctls(answer)),
+        text(drop_in_path(unit), 0o644, drop_in()),
+        text(MODULES, 0o644, modules(shared)),
+        text(SYSCTLS, 0o644, sysctls(answer)),
     ]
 }
 
@@ -88,8 +116,12 @@ pub fn config_path(node: &Node) -> String {
     if Request::platform(node).is_rancher() {
         format!("{RANCHER}/config.yaml")
     } else {
-        format!("{ETC}/config.yaml.d/50-k3s-join.yaml")
+        config_in(ETC)
     }
+}
+
+fn config_in(folder: &str) -> String {
+    format!("{folder}/config.yaml.d/50-k3s-join.yaml")
 }
 
 fn registries_path(node: &Node) -> String {
@@ -161,12 +193,12 @@ TimeoutStartSec=900
     .to_owned()
 }
 
-fn modules(answer: &NodeAnswer) -> String {
-    let backend = answer
-        .request
-        .config
-        .get("flannel-backend")
-        .and_then(Value::as_str);
+/// The servers are told how pods reach each other, and every node carries them.
+fn modules(shared: &Shared<'_>) -> String {
+    let first = shared.first.map(|first| Effective::new(shared, first));
+    let backend = first
+        .as_ref()
+        .and_then(|first| first.text("flannel-backend"));
     let tunnel = match backend {
         Some("wireguard-native") => "wireguard\n",
         Some("host-gw" | "none") => "",

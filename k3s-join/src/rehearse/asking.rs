@@ -250,7 +250,7 @@ impl Asking<'_> {
     }
 
     fn ask(&self, bundle: &Bundle, token: &Token, user: &str) -> Step<Answer> {
-        let trust = Trust::Only(&bundle.certificates);
+        let trust = Trust::Only(&bundle.pinned);
         let answer = self.get(trust, CONFIG, Some(&token.authorization(user)))?;
         answer.map_err(|trouble| self.no_answer(CONFIG, &trouble))
     }

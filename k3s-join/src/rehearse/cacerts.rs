@@ -20,6 +20,9 @@ pub struct Bundle {
     pub certificates: Vec<CertificateDer<'static>>,
     /// What a token pins.
     pub hash: String,
+    /// Those that the hash speaks for, and only these may vouch for a server: of several the authorities from the first up
+    /// to the root whose hash it is; whatever else stands among them, anybody can have added.
+    pub pinned: Vec<CertificateDer<'static>>,
 }
 
 impl Bundle {
@@ -44,16 +47,32 @@ impl Bundle {
             certificates.map_err(|error| format!("a certificate in it is damaged: {error:?}"))?;
         let parsed: Result<Vec<_>, _> = certificates.iter().map(|der| Parsed::read(der)).collect();
         let parsed = parsed.map_err(|error| format!("a certificate in it is damaged: {error}"))?;
-        let hash = match parsed.as_slice() {
+        let chain = match parsed.as_slice() {
             [] => return Err("there is no certificate in it".to_owned()),
-            [_] => sha256(pem),
-            several => match root_of(several, now) {
-                Some(root) => sha256(root.der),
-                None => sha256(pem),
-            },
+            [_] => None,
+            several => chain_of(several, now),
         };
-        Ok(Self { certificates, hash })
+        let (hash, pinned) = match chain.as_deref() {
+            Some([root, ..]) => (sha256(root.der), authorities(chain.iter().flatten())),
+            // The hash is of every byte.
+            _ => (sha256(pem), certificates.clone()),
+        };
+        Ok(Self {
+            certificates,
+            hash,
+            pinned,
+        })
     }
+}
+
+/// Of a chain what may sign others. Its first may be any certificate, and then whoever has its key is no authority.
+fn authorities<'a>(
+    chain: impl Iterator<Item = &'a &'a Parsed<'a>>,
+) -> Vec<CertificateDer<'static>> {
+    let may_sign = chain.filter(|one| one.is_ca);
+    may_sign
+        .map(|one| CertificateDer::from(one.der.to_vec()))
+        .collect()
 }
 
 /// A certificate with what a chain is made by.
@@ -130,12 +149,13 @@ fn first_inside(der: &[u8]) -> der::Result<&[u8]> {
     reader.tlv_bytes()
 }
 
-/// The root that the first certificate leads to: roots are tried before certificates between, as Go's verifier does.
-fn root_of<'a, 'b>(all: &'b [Parsed<'a>], now: Duration) -> Option<&'b Parsed<'a>> {
+/// From a root down to the first certificate, which leads to it: roots are tried before certificates between, as Go's
+/// verifier does.
+fn chain_of<'a, 'b>(all: &'b [Parsed<'a>], now: Duration) -> Option<Vec<&'b Parsed<'a>>> {
     let (first, others) = all.split_first()?;
     let (roots, between): (Vec<_>, Vec<_>) = others.iter().partition(|one| one.is_root());
     if let Some(itself) = roots.iter().find(|root| root.der == first.der) {
-        return itself.valid_at(now).then_some(*itself);
+        return itself.valid_at(now).then(|| vec![*itself]);
     }
     let mut way = Way {
         roots,
@@ -161,14 +181,14 @@ struct Way<'a, 'b> {
 }
 
 impl<'a, 'b> Way<'a, 'b> {
-    fn climb(&mut self, from: &Parsed<'_>) -> Option<&'b Parsed<'a>> {
+    fn climb(&mut self, from: &'b Parsed<'a>) -> Option<Vec<&'b Parsed<'a>>> {
         if !from.valid_at(self.now) {
             return None;
         }
         for index in 0..self.roots.len() {
             let root = self.roots[index];
             if root.valid_at(self.now) && self.signed(from, root) {
-                return Some(root);
+                return Some(vec![root, from]);
             }
         }
         for next in self.between.clone() {
@@ -177,8 +197,9 @@ impl<'a, 'b> Way<'a, 'b> {
                 continue;
             };
             self.between.remove(at);
-            if let Some(root) = self.climb(next) {
-                return Some(root);
+            if let Some(mut chain) = self.climb(next) {
+                chain.push(from);
+                return Some(chain);
             }
         }
         None

@@ -32,7 +32,7 @@ pub(super) fn check(
     let Ok(name) = ServerName::try_from(server.host.as_str()) else {
         return Ok(Vec::new());
     };
-    let of_bundle = roots(&bundle.certificates);
+    let of_bundle = roots(&bundle.pinned);
     verify(shown, of_bundle.clone(), &name, at)
         .map_err(|error| Stop::from(failed(&subject, server, &error, now)))?;
     let mut findings = Vec::new();

@@ -20,6 +20,7 @@ use asking::Asking;
 use cacerts::Bundle;
 use cluster::finding::Finding;
 use cluster::inventory::Role;
+use ports::Peer;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -134,6 +135,50 @@ pub fn rehearse(target: &Target) -> (Rehearsal, Vec<Finding>) {
         run.note(StepResult::Skipped);
     }
     (run.report, run.findings)
+}
+
+/// A server that answers already, although the cluster is still to be started elsewhere.
+pub fn born<'a>(
+    servers: impl Iterator<Item = &'a Peer>,
+    port: u16,
+    limit: Duration,
+) -> Option<Finding> {
+    for peer in servers {
+        let host = match peer.address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let url = format!("https://{host}:{port}");
+        let Ok(bundle) = cacerts_of(&url, limit) else {
+            continue;
+        };
+        let message = format!(
+            "{} at {url} answers as a server of K3s: the cluster is there, and starting this server would make a second, empty one",
+            peer.name
+        );
+        return Some(
+            Finding::error("k3s-cluster-exists", &peer.name, message)
+                .fix(format!(
+                    "where this node was a server of it and was made anew: put {} before it in `nodes` and plan again, so that it joins through that one",
+                    peer.name
+                ))
+                .evidence(json!({"server": url, "ca_hash": bundle.hash})),
+        );
+    }
+    None
+}
+
+/// What a server hands out of its CA, where one answers.
+fn cacerts_of(url: &str, limit: Duration) -> Step<Bundle> {
+    let server = reach::server(url)?;
+    let addresses = reach::addresses(&server, limit)?;
+    let asking = Asking {
+        address: reach::tcp(&server, &addresses, limit)?,
+        server: &server,
+        limit,
+    };
+    asking.ping()?;
+    asking.bundle()
 }
 
 struct Run<'a> {

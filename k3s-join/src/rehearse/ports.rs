@@ -1,6 +1,8 @@
 //! Ports between the nodes: which of them a packet gets through to.
 
 use super::connect::{Obstacle, Timed};
+use crate::answer::Port;
+use crate::ports::reached;
 use cluster::finding::Finding;
 use cluster::inventory::Role;
 use schemars::JsonSchema;
@@ -49,24 +51,17 @@ pub enum PortResult {
     Unknown,
 }
 
-/// The ports that a node of one part needs of another (K3s's documented requirements).
-fn needed(own: Role, peer: Role) -> Vec<(&'static str, u16)> {
-    let mut ports = vec![("tcp", 10250), ("udp", 8472)];
-    if peer == Role::Server {
-        ports.push(("tcp", 6443));
-        if own == Role::Server {
-            ports.extend([("tcp", 2379), ("tcp", 2380)]);
-        }
-    }
-    ports
-}
-
-/// Tries each port of each peer, all at once, each within the limit.
-pub fn probe(own: Role, peers: &[Peer], limit: Duration) -> (Vec<PortReport>, Vec<Finding>) {
+/// Tries each of the cluster's ports on each peer, all at once, each within the limit.
+pub fn probe(
+    own: Role,
+    peers: &[Peer],
+    ports: &[Port],
+    limit: Duration,
+) -> (Vec<PortReport>, Vec<Finding>) {
     let mut reports: Vec<PortReport> = thread::scope(|scope| {
         let mut running = Vec::new();
         for peer in peers {
-            for (protocol, port) in needed(own, peer.role) {
+            for (protocol, port) in reached(ports, own, peer.role) {
                 running.push(scope.spawn(move || PortReport {
                     node: peer.name.clone(),
                     port: format!("{protocol}/{port}"),

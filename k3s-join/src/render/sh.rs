@@ -3,7 +3,7 @@
 
 use super::chosen;
 use crate::answer::{Answer, FileAnswer, NodeAnswer};
-use crate::plan::files::CA_FILES;
+use crate::plan::files::is_ca;
 use crate::plan::steps::INSTALLER;
 use cluster::command::quote;
 use cluster::edge::Artefact;
@@ -58,7 +58,7 @@ fn script(name: &str, node: &NodeAnswer) -> String {
         out.push_str(&write(file));
     }
     // As K3s makes it: nobody else's business.
-    let authority = node.files.iter().find(|file| is_ca(file));
+    let authority = node.files.iter().find(|file| is_ca(&file.path));
     if let Some((data, _)) = authority.and_then(|file| file.path.split_once("/server/tls/")) {
         out.push_str(&format!("chmod 700 {}\n", quote(&format!("{data}/server"))));
     }
@@ -94,7 +94,7 @@ fn checks(out: &mut String, name: &str, node: &NodeAnswer) {
         let (source, path) = (source(file), quote(&file.path));
         let what = quote(&format!("the secret for {}", file.path));
         out.push_str(&format!("need {source} {what}\n"));
-        if is_ca(file) {
+        if is_ca(&file.path) {
             out.push_str(&format!("same {source} {path}\n"));
         }
     }
@@ -107,12 +107,6 @@ fn checks(out: &mut String, name: &str, node: &NodeAnswer) {
         let what = quote(&format!("{} of the release", copy.release_file));
         out.push_str(&format!("need {} {what}\n", quote(&copy.path)));
     }
-}
-
-fn is_ca(file: &FileAnswer) -> bool {
-    CA_FILES
-        .iter()
-        .any(|name| file.path.ends_with(&format!("/server/tls/{name}")))
 }
 
 /// Where a secret is, as a word of the script.

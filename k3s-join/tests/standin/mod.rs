@@ -24,21 +24,29 @@ pub struct Ca {
 
 impl Ca {
     pub fn root(name: &str) -> Self {
-        Self::made(name, None, None)
+        Self::made(name, None, None, true)
     }
 
     pub fn below(&self, name: &str) -> Self {
-        Self::made(name, Some(self), None)
+        Self::made(name, Some(self), None, true)
     }
 
     pub fn of_year(name: &str, from: i32) -> Self {
-        Self::made(name, None, Some(from))
+        Self::made(name, None, Some(from), true)
     }
 
-    fn made(name: &str, above: Option<&Self>, from: Option<i32>) -> Self {
+    /// One that may not sign, as each node has, and signs all the same.
+    pub fn usurper(&self, name: &str) -> Self {
+        Self::made(name, Some(self), None, false)
+    }
+
+    fn made(name: &str, above: Option<&Self>, from: Option<i32>, may_sign: bool) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.is_ca = match may_sign {
+            true => IsCa::Ca(BasicConstraints::Unconstrained),
+            false => IsCa::ExplicitNoCa,
+        };
         params.key_usages = vec![
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::DigitalSignature,

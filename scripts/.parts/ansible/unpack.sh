@@ -37,7 +37,9 @@ for program in "$new"/bin/*; do
   mv -f "$to.new.$$" "$to"
   [ "$1" != apply ] || echo "changed $to"
 done
+# What a rollout that broke off left: its document, too, which is not this one's.
 rm -rf "${new:?}/bin" "${folder:?}/secrets"
+(cd "$folder" && rm -f now.json plan.json answer.json said gluster-plan.sh)
 cp -Rp "$new/." "$folder/"
 chmod 700 "$folder" "$folder/run"
 echo "folder $folder"
