@@ -42,8 +42,13 @@ const EXAMPLES: &str = "
   A dead stick, replaced
     gluster-plan --replace pi3:sda -f sh cluster.json | ssh pi3 sudo sh
 
+  The same where the new stick has another name than the old one
+    gluster-plan --replace pi3:old=pi3:new --observed info.xml cluster.json
+
   A storage class for Kubernetes
     gluster-plan -f k8s cluster.json | kubectl apply -f -";
+
+const READING: &str = "reading the arguments";
 
 /// Lay replicated Gluster volumes over the nodes' USB sticks and prove what they survive
 #[derive(Debug, Parser)]
@@ -76,6 +81,9 @@ pub struct Cli {
     /// Plan that a node leaves the volumes
     #[arg(long, value_name = "NODE")]
     remove: Option<Label>,
+    /// With --remove or --replace OLD=NEW: it is dead for good, and what only it holds is given up
+    #[arg(long)]
+    dead: bool,
 }
 
 /// The form of the output.
@@ -123,8 +131,12 @@ impl Tool for Cli {
     }
 
     fn answer(&self, input: Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
-        let (site, warning) = crate::site(&input)?;
-        let request = self.request(&site)?;
+        let (mut site, warning) = crate::site(&input)?;
+        let observed = self.seen()?;
+        let script = self.script(&site).context(READING)?;
+        // A stick that the document names no more is still one that can be lost or replaced.
+        observed.join(&mut site);
+        let request = self.request(&site, observed, script)?;
         let (answer, mut findings) = crate::answer(&input.inventory, site, &request);
         findings.extend(warning);
         Ok((answer, findings))
@@ -148,9 +160,8 @@ impl Tool for Cli {
 }
 
 impl Cli {
-    /// Arguments and files as one request.
-    fn request(&self, site: &Site) -> anyhow::Result<Request> {
-        let reading = "reading the arguments";
+    /// What the files of `--observed` hold.
+    fn seen(&self) -> anyhow::Result<Observed> {
         let mut observed = Observed::default();
         for path in &self.observed {
             let shown = path.display().to_string();
@@ -159,21 +170,33 @@ impl Cli {
         }
         if self.observed.len() > 1 && (observed.volumes.is_none() || observed.peers.is_none()) {
             let problem = "--observed was given twice, and both files are of the same command";
-            return Err(Usage::new(problem)).context(reading);
+            return Err(Usage::new(problem)).context(READING);
         }
-        if self.node.is_some() && !matches!(self.common.format, Format::Sh | Format::Text) {
-            return Err(Usage::new("--node has no effect without -f sh or -f text"))
-                .context(reading);
+        Ok(observed)
+    }
+
+    /// The node whose own part is wanted: one of the document.
+    fn script(&self, site: &Site) -> Result<Option<usize>, Usage> {
+        let Some(name) = &self.node else {
+            return Ok(None);
+        };
+        if !matches!(self.common.format, Format::Sh | Format::Text) {
+            return Err(Usage::new("--node has no effect without -f sh or -f text"));
         }
+        node(site, name, "--node").map(Some)
+    }
+
+    /// Arguments as one request.
+    fn request(
+        &self,
+        site: &Site,
+        observed: Observed,
+        script: Option<usize>,
+    ) -> anyhow::Result<Request> {
         Ok(Request {
-            lose: self.units(site).context(reading)?,
-            change: self.change(site).context(reading)?,
-            node: self
-                .node
-                .as_ref()
-                .map(|name| node(site, name, "--node"))
-                .transpose()
-                .context(reading)?,
+            lose: self.units(site).context(READING)?,
+            change: self.change(site).context(READING)?,
+            node: script,
             compare: self.compare,
             heketi: self.common.format == Format::Heketi,
             observed,
@@ -214,31 +237,49 @@ impl Cli {
     }
 
     fn change(&self, site: &Site) -> Result<Option<Change>, Usage> {
+        let dead = self.dead;
         if let Some(text) = &self.replace {
-            let (old, new) = match text.split_once('=') {
-                Some((old, new)) => (old, Some(new)),
-                None => (text.as_str(), None),
-            };
-            return Ok(Some(Change::Replace {
-                old: stick(site, old)?,
-                new: new.map(|new| stick(site, new)).transpose()?,
-            }));
+            return replace(site, text, dead).map(Some);
         }
         if let Some(name) = &self.remove {
-            return Ok(Some(Change::Remove(node(site, name, "--remove")?)));
+            let node = node(site, name, "--remove")?;
+            return Ok(Some(Change::Remove { node, dead }));
         }
-        let mut nodes: Vec<usize> = self
-            .add
-            .iter()
-            .map(|name| node(site, name, "--add"))
-            .collect::<Result<_, _>>()?;
-        let given = nodes.len();
-        nodes.dedup();
-        if nodes.len() < given {
-            return Err(Usage::new("--add names a node twice"));
+        if dead {
+            return Err(Usage::new(
+                "--dead has no effect without --remove or --replace OLD=NEW",
+            ));
+        }
+        let mut nodes: Vec<usize> = Vec::new();
+        for name in &self.add {
+            let node = node(site, name, "--add")?;
+            if nodes.contains(&node) {
+                return Err(Usage::new("--add names a node twice"));
+            }
+            nodes.push(node);
         }
         Ok((!nodes.is_empty()).then_some(Change::Add(nodes)))
     }
+}
+
+/// `OLD` or `OLD=NEW`.
+fn replace(site: &Site, text: &str, dead: bool) -> Result<Change, Usage> {
+    let (old, new) = match text.split_once('=') {
+        Some((old, new)) => (stick(site, old)?, Some(stick(site, new)?)),
+        None => (stick(site, text)?, None),
+    };
+    if new == Some(old) {
+        let name = site.stick_name(old);
+        return Err(Usage::new(format!(
+            "--replace {text}: nothing moves; a new stick in the dead one's place is --replace {name}"
+        )));
+    }
+    if dead && new.is_none() {
+        return Err(Usage::new(
+            "--dead has no effect with --replace NODE:STICK: the stick is dead there",
+        ));
+    }
+    Ok(Change::Replace { old, new, dead })
 }
 
 fn node(site: &Site, name: &Label, option: &str) -> Result<usize, Usage> {

@@ -5,7 +5,7 @@ use crate::oracle::{Kind, Oracle, Unit};
 use crate::place;
 use crate::site::Site;
 use crate::split;
-use crate::volume::{Quorum, Volume};
+use crate::volume::{Quorum, Volume, data_bricks, set_usable};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -55,7 +55,8 @@ pub fn compare(site: &Site, sticks: &[usize]) -> Vec<Candidate> {
         (2, false, Quorum::None),
     ] {
         if nodes.len() >= replica {
-            candidates.extend(candidate(site, sticks, &nodes, replica, arbiter, quorum));
+            let kind = (replica, arbiter, quorum);
+            candidates.extend(candidate(site, sticks, &nodes, kind));
         }
     }
     let all = candidates.clone();
@@ -70,12 +71,38 @@ fn candidate(
     site: &Site,
     sticks: &[usize],
     nodes: &[usize],
-    replica: usize,
-    arbiter: bool,
-    quorum: Quorum,
+    (replica, arbiter, quorum): (usize, bool, Quorum),
 ) -> Option<Candidate> {
-    let data = if arbiter { replica - 1 } else { replica };
+    let data = data_bricks(replica, arbiter);
     let placement = place::place(site, sticks, data, arbiter);
+    let volume = compared(site, &placement, (replica, arbiter, quorum))?;
+    let oracle = Oracle::new(&volume, site, nodes);
+    let all: Vec<Unit> = nodes.iter().map(|node| Unit::Node(*node)).collect();
+    let pairs = survived(&oracle, &all, 2).map_or(Luck { of: 0, survived: 0 }, |(of, sets)| Luck {
+        of,
+        survived: sets.len(),
+    });
+    let guaranteed = crate::cuts::cuts(&oracle, &volume, site, nodes, Kind::Nodes).guaranteed;
+    Some(Candidate {
+        name: name(&volume, placement.spare.len()),
+        usable_bytes: volume.usable(site),
+        spares: placement.spare.len(),
+        guaranteed_nodes: guaranteed,
+        kept_nodes: data - 1,
+        pairs,
+        split_brain: split::disjoint(quorum, replica, arbiter).is_some(),
+        repair_bytes: largest_set(&volume, site),
+        repair_at_once: !placement.spare.is_empty(),
+        dominated_by: Vec::new(),
+    })
+}
+
+/// A volume on these sticks; `None` where they make no set.
+fn compared(
+    site: &Site,
+    placement: &place::Placement,
+    (replica, arbiter, quorum): (usize, bool, Quorum),
+) -> Option<Volume> {
     let mut volume = Volume {
         name: "compared".to_owned(),
         replica,
@@ -87,35 +114,13 @@ fn candidate(
         provisioner: None,
         adopted: false,
     };
-    volume.sets = place::bricks(site, &volume, &placement);
-    if volume.sets.is_empty() {
-        return None;
-    }
-    let oracle = Oracle::new(&volume, site, nodes);
-    let all: Vec<Unit> = nodes.iter().map(|node| Unit::Node(*node)).collect();
-    let pairs = survived(&oracle, &all, 2).map_or(Luck { of: 0, survived: 0 }, |(of, sets)| Luck {
-        of,
-        survived: sets.len(),
-    });
-    let guaranteed = crate::cuts::cuts(&oracle, &volume, site, nodes, Kind::Nodes).guaranteed;
-    let largest = volume
-        .sets
-        .iter()
-        .map(|set| crate::volume::set_usable(set, site));
-    Some(Candidate {
-        name: name(&volume, placement.spare.len()),
-        usable_bytes: volume.usable(site),
-        spares: placement.spare.len(),
-        guaranteed_nodes: guaranteed,
-        kept_nodes: data - 1,
-        pairs,
-        split_brain: split::disjoint(quorum, replica, arbiter).is_some(),
-        repair_bytes: largest
-            .collect::<Option<Vec<u64>>>()
-            .and_then(|all| all.into_iter().max()),
-        repair_at_once: !placement.spare.is_empty(),
-        dominated_by: Vec::new(),
-    })
+    volume.sets = place::bricks(site, &volume, placement);
+    (!volume.sets.is_empty()).then_some(volume)
+}
+
+fn largest_set(volume: &Volume, site: &Site) -> Option<u64> {
+    let sets = volume.sets.iter().map(|set| set_usable(set, site));
+    sets.collect::<Option<Vec<u64>>>()?.into_iter().max()
 }
 
 fn name(volume: &Volume, spare: usize) -> String {

@@ -1,6 +1,6 @@
 //! Guaranteed losses and minimal cuts: exact for clusters of any size, because a set of bricks falls by its own few nodes.
 
-use crate::oracle::{Kind, Oracle, State, Unit, combinations};
+use crate::oracle::{Kind, Oracle, State, Unit, combinations, one_more};
 use crate::site::Site;
 use crate::volume::Volume;
 use std::collections::HashSet;
@@ -183,20 +183,7 @@ pub fn survived(
     }
     let mut all: Vec<Vec<Unit>> = vec![Vec::new()];
     for _ in 0..losses {
-        let longer = all.iter().flat_map(|some| {
-            let from = some.last().map_or(0, |last| {
-                units
-                    .iter()
-                    .position(|unit| unit == last)
-                    .map_or(0, |at| at + 1)
-            });
-            units[from..].iter().map(|unit| {
-                let mut more = some.clone();
-                more.push(*unit);
-                more
-            })
-        });
-        all = longer.collect();
+        all = one_more(&all, units);
     }
     let tried = all.len();
     all.retain(|lost| oracle.state(lost) == State::Available);

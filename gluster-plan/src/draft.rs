@@ -4,7 +4,7 @@ use crate::observed::{Found, Observed};
 use crate::place;
 use crate::refuse;
 use crate::site::Site;
-use crate::volume::Volume;
+use crate::volume::{Volume, data_bricks};
 use cluster::finding::Finding;
 use cluster::inventory::{Inventory, Volume as Given};
 use std::collections::BTreeMap;
@@ -85,7 +85,9 @@ impl Draft<'_> {
                 }
             }
         }
+        // What was found and not planned here is no stick of the document.
         let sticks = self.site.sticks.iter().enumerate();
+        let sticks = sticks.filter(|(_, stick)| !stick.uuid.is_empty());
         let allowed =
             sticks.filter(|(_, stick)| given.nodes.is_empty() || wanted.contains(&stick.node));
         allowed.map(|(index, _)| index).collect()
@@ -98,11 +100,7 @@ impl Draft<'_> {
         given: &Given,
         offered: &[usize],
     ) -> Option<u64> {
-        let data = if volume.arbiter {
-            volume.replica - 1
-        } else {
-            volume.replica
-        };
+        let data = data_bricks(volume.replica, volume.arbiter);
         let free: Vec<usize> = offered
             .iter()
             .copied()
@@ -167,7 +165,7 @@ impl Draft<'_> {
         }
     }
 
-    /// A volume that is there: its own bricks count, whatever would be chosen now.
+    /// A volume that is there: its own bricks and the rules in force count, whatever would be chosen now.
     pub(crate) fn found(
         &mut self,
         asked: Volume,
@@ -176,48 +174,36 @@ impl Draft<'_> {
         changing: bool,
     ) {
         let real = found.adopt(&mut self.site);
-        let same_shape = (real.replica, real.arbiter) == (asked.replica, asked.arbiter);
-        let unused = offered
-            .iter()
-            .filter(|stick| real.bricks().all(|brick| brick.stick != **stick))
-            .count();
-        if !same_shape && !changing {
-            let message = format!(
-                "the document asks for {} copies{}, and the volume has {}{}",
-                asked.replica,
-                if asked.arbiter {
-                    " with an arbiter"
-                } else {
-                    ""
-                },
-                real.replica,
-                if real.arbiter { " with an arbiter" } else { "" }
-            );
-            self.findings.push(Finding::error("gluster-differs", &asked.name, message).fix("--add NODE or --remove NODE plan the way there, step by step; or say in the document what is"));
-        } else if unused >= real.replica && !changing {
-            let message = format!("{unused} sticks that it could use hold no brick of it");
-            self.findings.push(
-                Finding::info("gluster-could-grow", &asked.name, message)
-                    .fix("--add NODE,… plans a further set"),
-            );
+        if !changing {
+            self.findings
+                .extend(refuse::other_shape(&asked, &real, offered));
+            self.findings.extend(refuse::other_rules(&asked, &real));
         }
         for set in &real.sets {
+            let data = set.iter().filter(|brick| !brick.arbiter);
             self.first_brick(
                 &asked.name,
                 set.first().map(|brick| brick.stick),
-                set.iter().filter(|b| !b.arbiter).map(|b| b.stick).collect(),
+                data.map(|brick| brick.stick).collect(),
             );
         }
         for brick in real.bricks() {
             *self.load.entry(brick.stick).or_default() += 1;
         }
         self.volumes.push(Volume {
-            replica: real.replica,
-            arbiter: real.arbiter,
-            sets: real.sets,
-            ..asked
+            mount: asked.mount,
+            provisioner: asked.provisioner,
+            adopted: false,
+            ..real
         });
         self.bounds.push(None);
+    }
+
+    /// What the document asks for of a volume of its own, with the bricks that it has.
+    pub(crate) fn wanted(&self, volume: &Volume) -> Option<Volume> {
+        let mut given = self.given.iter();
+        let given = given.find(|given| given.name.as_str() == volume.name)?;
+        (!volume.adopted).then(|| Volume::asked(given).with_bricks_of(volume))
     }
 
     /// Brick 1 cannot move within a volume; where it is not on the node that stays longest, that is worth a word.

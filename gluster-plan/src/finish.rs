@@ -32,14 +32,8 @@ impl Draft<'_> {
         let mut volumes = Vec::new();
         for (volume, bound) in self.volumes.iter().zip(&self.bounds) {
             let answer = volume_answer(volume, &self.site, &peers, *bound);
-            if !volume.sets.is_empty() {
-                self.findings.extend(remarks::volume(
-                    &self.site,
-                    volume,
-                    answer.survival.guaranteed_losses.nodes,
-                    &answer.split_brain,
-                ));
-            }
+            let remarks = self.remarks(volume, &answer);
+            self.findings.extend(remarks);
             volumes.push(answer);
         }
         let lose = (!request.lose.is_empty())
@@ -69,6 +63,17 @@ impl Draft<'_> {
             plain: self.volumes,
         };
         (answer, self.findings)
+    }
+
+    /// What is worth a word about a volume that has its bricks.
+    fn remarks(&self, volume: &Volume, answer: &VolumeAnswer) -> Vec<Finding> {
+        if volume.sets.is_empty() {
+            return Vec::new();
+        }
+        let asked = self.wanted(volume);
+        let guaranteed = answer.survival.guaranteed_losses.nodes;
+        let volume = (volume, asked.as_ref());
+        remarks::volume(&self.site, volume, guaranteed, &answer.split_brain)
     }
 }
 

@@ -88,6 +88,20 @@ impl Observed {
         }
         Ok(())
     }
+
+    /// Adds what is there and not in the document: nodes, and sticks with bricks.
+    pub fn join(&self, site: &mut Site) {
+        for found in self.volumes.iter().flatten() {
+            if !found.other_kind {
+                found.bricks_at(site);
+            }
+        }
+        for peer in self.peers.iter().flatten() {
+            if peer.name != "localhost" {
+                site.node_or_new(&peer.name);
+            }
+        }
+    }
 }
 
 fn children<'a>(node: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
@@ -114,53 +128,45 @@ fn volume(xml: Node<'_, '_>) -> Result<Found, String> {
         text.parse()
             .map_err(|_| format!("volume {name:?}: expected a number in <{field}>, found {text:?}"))
     };
-    let bricks = child(xml, "bricks")
-        .into_iter()
-        .flat_map(|bricks| children(bricks, "brick"));
-    let bricks: Result<Vec<_>, String> = bricks
-        .map(|brick| {
-            let place = text_of(brick, "name");
-            let (host, path) = place
-                .split_once(':')
-                .filter(|(host, path)| is_host(host) && is_folder(path))
-                .ok_or_else(|| format!("volume {name:?}: expected a brick such as \"pi1:/srv/gluster/sda/gv0\", found {place:?}"))?;
-            Ok((host.to_owned(), path.to_owned(), text_of(brick, "isArbiter") == "1"))
-        })
-        .collect();
-    let options = child(xml, "options")
-        .into_iter()
-        .flat_map(|options| children(options, "option"));
     let found = Found {
         status: text_of(xml, "statusStr").to_owned(),
         replica: number("replicaCount")?.max(1),
         arbiters: number("arbiterCount")?,
         other_kind: number("disperseCount")? > 0 || number("stripeCount").unwrap_or(1) > 1,
-        bricks: bricks?,
-        options: options
-            .map(|option| {
-                (
-                    text_of(option, "name").to_owned(),
-                    text_of(option, "value").to_owned(),
-                )
-            })
+        bricks: items(xml, "bricks", "brick")
+            .map(|xml| brick(&name, xml))
+            .collect::<Result<_, _>>()?,
+        options: items(xml, "options", "option")
+            .map(|option| ["name", "value"].map(|field| text_of(option, field).to_owned()))
+            .map(|[name, value]| (name, value))
             .collect(),
-        name,
+        name: name.clone(),
     };
-    if found.replica > MOST_COPIES {
-        return Err(format!(
-            "volume {:?}: expected at most {MOST_COPIES} copies, found {}",
-            found.name, found.replica
-        ));
-    }
-    if found.bricks.is_empty() || !found.bricks.len().is_multiple_of(found.replica) {
-        return Err(format!(
-            "volume {:?}: expected a multiple of {} bricks, found {}",
-            found.name,
-            found.replica,
-            found.bricks.len()
-        ));
-    }
+    found.whole_sets()?;
     Ok(found)
+}
+
+/// What a list of a volume holds.
+fn items<'a>(
+    volume: Node<'a, 'a>,
+    list: &'static str,
+    item: &'static str,
+) -> impl Iterator<Item = Node<'a, 'a>> {
+    child(volume, list)
+        .into_iter()
+        .flat_map(move |list| children(list, item))
+}
+
+fn brick(volume: &str, xml: Node<'_, '_>) -> Result<(String, String, bool), String> {
+    let place = text_of(xml, "name");
+    let (host, path) = place
+        .split_once(':')
+        .filter(|(host, path)| is_host(host) && is_folder(path))
+        .ok_or_else(|| {
+            format!("volume {volume:?}: expected a brick such as \"pi1:/srv/gluster/sda/gv0\", found {place:?}")
+        })?;
+    let arbiter = text_of(xml, "isArbiter") == "1";
+    Ok((host.to_owned(), path.to_owned(), arbiter))
 }
 
 /// A host's name or address. It ends up in commands.
@@ -174,33 +180,70 @@ fn is_folder(text: &str) -> bool {
 }
 
 impl Found {
-    /// As a volume of this place; nodes and sticks that the document does not know are added.
-    pub fn adopt(&self, site: &mut Site) -> Volume {
-        let mut bricks = Vec::new();
-        for (host, path, arbiter) in &self.bricks {
+    /// Whether its bricks make whole sets, of no more copies than can be tried.
+    fn whole_sets(&self) -> Result<(), String> {
+        let (name, copies, bricks) = (&self.name, self.replica, self.bricks.len());
+        if copies > MOST_COPIES {
+            return Err(format!(
+                "volume {name:?}: expected at most {MOST_COPIES} copies, found {copies}"
+            ));
+        }
+        if bricks == 0 || !bricks.is_multiple_of(copies) {
+            return Err(format!(
+                "volume {name:?}: expected a multiple of {copies} bricks, found {bricks}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u8> {
+        let text = self.option(name)?;
+        text.trim_end_matches('%').trim().parse().ok()
+    }
+
+    /// Whether its servers stop their bricks where too few peers are up.
+    pub fn server_quorum(&self) -> bool {
+        self.option("cluster.server-quorum-type") == Some("server")
+    }
+
+    /// The pool's ratio for server quorums, which every volume shows; `None` for more than half.
+    pub fn ratio(&self) -> Option<u8> {
+        self.number("cluster.server-quorum-ratio")
+    }
+
+    /// Its bricks in this place; nodes and sticks that the document does not know are added.
+    fn bricks_at(&self, site: &mut Site) -> Vec<Brick> {
+        let bricks = self.bricks.iter().map(|(host, path, arbiter)| {
             let node = site.node_or_new(host);
-            bricks.push(Brick {
+            Brick {
                 stick: site.stick_at(node, path),
                 path: path.clone(),
                 arbiter: *arbiter,
-            });
-        }
-        let option = |name: &str| self.options.get(name).map(String::as_str);
-        let number = |name: &str| {
-            option(name).and_then(|text| text.trim_end_matches('%').trim().parse::<u8>().ok())
-        };
-        let quorum = match option("cluster.quorum-type") {
+            }
+        });
+        bricks.collect()
+    }
+
+    /// As a volume of this place, with the rules that are in force; nodes and sticks that the document does not know are
+    /// added.
+    pub fn adopt(&self, site: &mut Site) -> Volume {
+        let bricks = self.bricks_at(site);
+        let count = self.number("cluster.quorum-count");
+        let quorum = match self.option("cluster.quorum-type") {
             Some("auto") => Quorum::Auto,
-            Some("fixed") => Quorum::Fixed(number("cluster.quorum-count").unwrap_or(0)),
+            Some("fixed") => Quorum::Fixed(count.unwrap_or(0)),
             Some("none") => Quorum::None,
             // What is in force where nothing is set, whatever `volume get` shows.
             _ if self.replica > 2 => Quorum::Auto,
             _ => Quorum::None,
         };
-        let server =
-            (option("cluster.server-quorum-type") == Some("server")).then(|| ServerQuorum {
-                ratio: number("cluster.server-quorum-ratio"),
-            });
+        let server = self.server_quorum().then(|| ServerQuorum {
+            ratio: self.ratio(),
+        });
         Volume {
             name: self.name.clone(),
             replica: self.replica,

@@ -2,7 +2,7 @@
 
 use crate::site::Site;
 use crate::size::Xfs;
-use crate::volume::{Brick, Volume};
+use crate::volume::{Brick, Volume, data_bricks};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -282,11 +282,7 @@ fn arbiters(site: &Site, sets: Vec<Vec<usize>>, spare: &mut Vec<usize>) -> Vec<V
 
 /// Brick 1 on the node that goes dark last: with half of an even number of bricks it decides. An arbiter stays last.
 fn order(site: &Site, set: &mut [usize], arbiter: bool) {
-    let data = if arbiter {
-        set.len().saturating_sub(1)
-    } else {
-        set.len()
-    };
+    let data = data_bricks(set.len(), arbiter);
     set[..data].sort_by_key(|stick| {
         let node = site.sticks[*stick].node;
         (Reverse(site.nodes[node].stays), node, *stick)

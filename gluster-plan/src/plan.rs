@@ -125,14 +125,20 @@ impl Draft<'_> {
             }
         }
         let mut cluster = self.pool_and_volumes(observed, peers, home, new, &wanted);
+        let mut ratio = None;
         for found in observed.volumes.iter().flatten() {
             if let Some(volume) = self
                 .volumes
                 .iter()
-                .find(|volume| volume.name == found.name && !volume.adopted)
+                .find(|volume| volume.name == found.name)
+                .and_then(|volume| self.wanted(volume))
             {
-                cluster.extend(difference(volume, found));
+                cluster.extend(difference(&volume, found));
+                ratio = ratio.or_else(|| other_ratio(&volume, found));
             }
+        }
+        if cluster.iter().all(|step| step.id != gluster::RATIO) {
+            cluster.extend(ratio);
         }
         steps.extend(change::on(&self.site.nodes[home].name, cluster));
         steps
@@ -180,10 +186,24 @@ fn difference(volume: &Volume, found: &Found) -> Vec<Step> {
             missing.push(gluster::set(&volume.name, &option, &value));
         }
     }
+    let server = "cluster.server-quorum-type";
+    if volume.server.is_none() && found.server_quorum() {
+        missing.push(gluster::set(&volume.name, server, "none"));
+    }
     if found.status != "Started" {
         missing.push(gluster::start(&volume.name));
     }
     missing
+}
+
+/// The pool's ratio for server quorums, where a volume that is there asks for another.
+fn other_ratio(volume: &Volume, found: &Found) -> Option<Step> {
+    let asked = volume.server?;
+    match asked.ratio {
+        ratio if ratio == found.ratio() => None,
+        Some(ratio) => Some(gluster::ratio(&volume.name, ratio)),
+        None => Some(gluster::no_ratio(&volume.name)),
+    }
 }
 
 /// The steps of one part.

@@ -3,10 +3,10 @@
 use crate::oracle::State;
 use crate::place;
 use crate::site::Site;
-use crate::split::SplitBrain;
+use crate::split::{self, SplitBrain};
 use crate::survival::names;
 use crate::volume::{Quorum, Volume, set_usable};
-use cluster::finding::Finding;
+use cluster::finding::{Finding, Severity};
 use humansize::{DECIMAL, format_size};
 use serde_json::json;
 
@@ -23,9 +23,22 @@ pub fn list(names: &[&str]) -> String {
     }
 }
 
-/// What is worth a word about a volume that has its bricks.
-pub fn volume(site: &Site, volume: &Volume, guaranteed: usize, split: &SplitBrain) -> Vec<Finding> {
-    let findings = split_brain(volume, split)
+/// What is worth a word about a volume that has its bricks, beside what the document asks for of it; `None` where that
+/// is nothing.
+pub fn volume(
+    site: &Site,
+    (volume, asked): (&Volume, Option<&Volume>),
+    guaranteed: usize,
+    split: &SplitBrain,
+) -> Vec<Finding> {
+    let wish = asked.map(|asked| (asked, split::of(asked, site)));
+    let wish = wish.as_ref().filter(|(_, split)| split.possible);
+    // What is asked for is refused; what was found is there anyway.
+    let split = match wish {
+        Some((asked, split)) => split_brain(asked, split, Severity::Error),
+        None => split_brain(volume, split, Severity::Warning),
+    };
+    let findings = split
         .into_iter()
         .chain(guarantee(volume, guaranteed))
         .chain(few_copies(volume))
@@ -35,7 +48,7 @@ pub fn volume(site: &Site, volume: &Volume, guaranteed: usize, split: &SplitBrai
 }
 
 /// Two quorums that need not have a brick in common.
-fn split_brain(volume: &Volume, split: &SplitBrain) -> Option<Finding> {
+fn split_brain(volume: &Volume, split: &SplitBrain, severity: Severity) -> Option<Finding> {
     if !split.possible {
         return None;
     }
@@ -45,10 +58,9 @@ fn split_brain(volume: &Volume, split: &SplitBrain) -> Option<Finding> {
         volume.quorum,
         example.join("; ")
     );
-    let finding = if volume.adopted {
-        Finding::warning("gluster-split-brain", &volume.name, message)
-    } else {
-        Finding::error("gluster-split-brain", &volume.name, message)
+    let finding = match severity {
+        Severity::Error => Finding::error("gluster-split-brain", &volume.name, message),
+        _ => Finding::warning("gluster-split-brain", &volume.name, message),
     };
     Some(
         finding

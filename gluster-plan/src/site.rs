@@ -172,12 +172,13 @@ impl Site {
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.sticks.iter().position(below).unwrap_or_else(|| {
+            let (name, mount) = place(path);
             self.sticks.push(Stick {
                 node,
-                name: plain(path.trim_start_matches('/')),
+                name,
                 device: None,
                 size: None,
-                mount: path.to_owned(),
+                mount,
                 uuid: String::new(),
             });
             self.sticks.len() - 1
@@ -202,6 +203,18 @@ impl Site {
     /// The stick `pi1:sda`.
     pub fn stick(&self, name: &str) -> Option<usize> {
         (0..self.sticks.len()).find(|&stick| self.stick_name(stick) == name)
+    }
+}
+
+/// A name and a mount point for the stick of a brick that the document does not know. One that was made here and has
+/// another name in the document by now keeps the old one.
+fn place(path: &str) -> (String, String) {
+    let below = path.strip_prefix(&format!("{MOUNTS}/"));
+    match below.and_then(|rest| rest.split_once('/')) {
+        Some((name, _)) if !name.is_empty() && plain(name) == name => {
+            (name.to_owned(), format!("{MOUNTS}/{name}"))
+        }
+        _ => (plain(path.trim_start_matches('/')), path.to_owned()),
     }
 }
 

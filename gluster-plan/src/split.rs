@@ -1,7 +1,7 @@
 //! Split-brain: the proof that it cannot happen, or a shortest way to it.
 
 use crate::site::Site;
-use crate::volume::{Brick, Quorum, Volume};
+use crate::volume::{Brick, Quorum, Volume, data_bricks};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct SplitBrain {
 /// Two quorums of a set of `bricks` that have no brick in common, as few bricks as possible each; `None` where every two
 /// have one. An arbiter cannot serve alone, so a quorum holds a brick with data.
 pub fn disjoint(quorum: Quorum, bricks: usize, arbiter: bool) -> Option<(u32, u32)> {
-    let data = if arbiter { bricks - 1 } else { bricks };
+    let data = data_bricks(bricks, arbiter);
     // Disjoint quorums can be made smaller until they have the least size, so the least ones decide.
     let least = match quorum {
         // More than half twice is more than all; half twice has the first brick twice.

@@ -8,6 +8,11 @@ use std::fmt;
 /// The most copies that a set may have: every combination of a set's bricks is tried.
 pub const MOST_COPIES: usize = 16;
 
+/// How many of a set's bricks hold data: an arbiter holds names only.
+pub fn data_bricks(replica: usize, arbiter: bool) -> usize {
+    replica - usize::from(arbiter)
+}
+
 /// A brick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brick {
@@ -120,6 +125,21 @@ impl Volume {
             provisioner: given.provisioner,
             adopted: false,
         }
+    }
+
+    /// The same with what is asked for of a volume that has these bricks.
+    pub fn with_bricks_of(self, real: &Self) -> Self {
+        Self {
+            replica: real.replica,
+            arbiter: real.arbiter,
+            sets: real.sets.clone(),
+            ..self
+        }
+    }
+
+    /// When it may be used, by clients and by servers.
+    pub fn rules(&self) -> (Quorum, Option<ServerQuorum>) {
+        (self.quorum, self.server)
     }
 
     /// All bricks, in the order of `gluster volume create`.

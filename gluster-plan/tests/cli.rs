@@ -351,6 +351,7 @@ fn changes_are_looked_at_step_by_step() {
             "unmount-sda",
             "mkfs-sda",
             "mount-sda",
+            "new-gv0",
             "folder-gv0",
             "commit-gv0",
             "healed-gv0"
@@ -556,6 +557,199 @@ fn hostile_names_stay_what_they_are() {
         (refused.code, refused.stderr.as_str()),
         (Some(1), "the volume is not mounted here\n")
     );
+}
+
+/// A volume as `volume info --xml` tells it, with these options.
+fn info(options: &[(&str, &str)]) -> String {
+    let options: String = options
+        .iter()
+        .map(|(name, value)| format!("<option><name>{name}</name><value>{value}</value></option>"))
+        .collect();
+    let bricks: String = (1..=4)
+        .map(|n| {
+            format!(
+                "<brick><name>pi{n}:/srv/gluster/pi{n}/gv0</name><isArbiter>0</isArbiter></brick>"
+            )
+        })
+        .collect();
+    let plain = "<option><name>network.ping-timeout</name><value>20</value></option>\
+        <option><name>cluster.favorite-child-policy</name><value>none</value></option>";
+    format!(
+        "<cliOutput><opRet>0</opRet><volInfo><volumes><volume><name>gv0</name><statusStr>Started</statusStr>\
+         <replicaCount>4</replicaCount><arbiterCount>0</arbiterCount><disperseCount>0</disperseCount>\
+         <bricks>{bricks}</bricks><options>{plain}{options}</options></volume></volumes></volInfo></cliOutput>"
+    )
+}
+
+fn step_ids(answer: &Value) -> Vec<&str> {
+    let steps = answer["steps"].as_array().unwrap();
+    let ids = steps.iter().map(|step| step["id"].as_str().unwrap());
+    ids.collect()
+}
+
+#[test]
+fn what_is_there_is_judged_by_the_quorums_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("info.xml");
+    let observed = format!("--observed={}", path.display());
+    let see = |options: &[(&str, &str)]| std::fs::write(&path, info(options)).unwrap();
+    let auto = ("cluster.quorum-type", "auto");
+    let server = ("cluster.server-quorum-type", "server");
+    let ratio = ("cluster.server-quorum-ratio", "50%");
+    // Two of four peers are too few, whatever the document says.
+    see(&[auto, server]);
+    let lost = answer(&[&observed, "--lose=pi3,pi4"], &lab(4));
+    assert_eq!(lost["lose"]["state"], "safe");
+    assert_eq!(lost["volumes"][0]["quorum"]["server"]["required"], 3);
+    assert_eq!(step_ids(&lost), ["set-gv0-cluster-server-quorum-type"]);
+    assert_eq!(lost["steps"][0]["action"]["argv"][6], "none");
+    see(&[auto, ("cluster.server-quorum-type", "none")]);
+    let lost = answer(&[&observed, "--lose=pi3,pi4"], &lab(4));
+    assert_eq!(
+        (&lost["lose"]["state"], &lost["pending"]),
+        (&json!("available"), &json!(false))
+    );
+    // The pool's ratio is set, kept and taken back.
+    let mut half = lab(4);
+    half["storage"]["volumes"][0]["server_quorum"] = json!(true);
+    half["storage"]["volumes"][0]["server_quorum_ratio"] = json!(50);
+    see(&[auto, server]);
+    let planned = answer(&[&observed], &half);
+    assert_eq!(step_ids(&planned), ["set-server-quorum-ratio"]);
+    assert_eq!(planned["volumes"][0]["quorum"]["server"]["required"], 3);
+    see(&[auto, server, ratio]);
+    let planned = answer(&[&observed], &half);
+    assert_eq!(planned["pending"], false, "{}", planned["steps"]);
+    assert_eq!(planned["volumes"][0]["quorum"]["server"]["required"], 2);
+    half["storage"]["volumes"][0]["server_quorum_ratio"] = Value::Null;
+    let planned = answer(&[&observed], &half);
+    assert_eq!(step_ids(&planned), ["set-server-quorum-ratio"]);
+    assert_eq!(planned["steps"][0]["action"]["argv"][3], "reset");
+}
+
+#[test]
+fn a_split_brain_that_is_asked_for_is_refused_and_one_that_is_there_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("info.xml");
+    let observed = format!("--observed={}", path.display());
+    let severity = |answer: &Value| {
+        let findings = answer["findings"].as_array().unwrap();
+        let found: Vec<Value> = findings
+            .iter()
+            .filter(|found| found["id"] == "gluster-split-brain")
+            .map(|found| found["severity"].clone())
+            .collect();
+        json!(found)
+    };
+    let none = info(&[("cluster.quorum-type", "none")]);
+    std::fs::write(&path, none).unwrap();
+    let mended = answer(&[&observed], &lab(4));
+    assert_eq!(severity(&mended), json!(["warning"]));
+    assert_eq!(step_ids(&mended), ["set-gv0-cluster-quorum-type"]);
+    assert_eq!(mended["ok"], true);
+    let auto = info(&[("cluster.quorum-type", "auto")]);
+    std::fs::write(&path, auto).unwrap();
+    let mut two = lab(4);
+    two["storage"]["volumes"][0]["quorum"] = json!("fixed");
+    two["storage"]["volumes"][0]["quorum_count"] = json!(2);
+    let asked = answer(&[&observed], &two);
+    assert_eq!(severity(&asked), json!(["error"]));
+    assert_eq!(asked["volumes"][0]["split_brain"]["possible"], false);
+}
+
+/// The exports of pi1, by their volumes' mounts.
+fn exports(arguments: &[&str], document: &Value) -> BTreeSet<String> {
+    let steps = answer(arguments, document)["steps"].clone();
+    let steps = steps.as_array().unwrap().iter();
+    let lines = steps.filter(|step| step["action"]["path"] == "/etc/exports");
+    lines
+        .map(|step| step["action"]["line"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn an_export_keeps_its_identity() {
+    let nfs = |name: &str| json!({"name": name, "replica": 4, "provisioner": "nfs"});
+    let document = |volumes: Value| {
+        let mut lab = lab(4);
+        lab["network"] = json!({"lan": "10.9.0.0/24"});
+        lab["storage"]["volumes"] = volumes;
+        lab
+    };
+    let both = exports(&[], &document(json!([nfs("gv0"), nfs("gv1")])));
+    let identities: BTreeSet<&str> = both
+        .iter()
+        .map(|line| line.split("fsid=").nth(1).unwrap())
+        .collect();
+    assert_eq!(identities.len(), 2, "{both:?}");
+    assert!(identities.iter().all(|text| text.len() == 37), "{both:?}");
+    // The same where the first is there already.
+    let seen = format!("--observed={}", observed("info.xml"));
+    let later = exports(&[&seen], &document(json!([nfs("gv0"), nfs("gv1")])));
+    assert_eq!(later.len(), 1);
+    assert!(later.is_subset(&both), "{later:?} {both:?}");
+}
+
+#[test]
+fn without_a_network_nobody_is_let_in() {
+    let document = with(&[("/network/lan", Value::Null)]);
+    assert!(exports(&[], &document).is_empty());
+    assert_eq!(run(&["-f", "sh", "--node", "pi1"], &document).code, Some(3));
+}
+
+/// The functions of a node's script, and then this.
+fn guard(text: &str) -> (Option<i32>, String) {
+    let script = run(&["-f", "sh", "--node", "pi1"], &example()).text();
+    let (functions, rest) = script.split_once("\nthis_is pi1\n").unwrap();
+    assert!(rest.starts_with("own_name pi1\n"), "{rest}");
+    let all = format!("{functions}\n{text}\n");
+    let outcome = Program::new("sh").args(["-c", &all]).run().unwrap();
+    (outcome.code, outcome.stderr)
+}
+
+#[test]
+fn only_what_is_known_to_be_blank_is_formatted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stick");
+    std::fs::write(&path, [0; 4096]).unwrap();
+    let path = path.display();
+    for (code, printed, says) in [
+        (2, "", ""),
+        (0, "DEVNAME=/dev/x\nPART_ENTRY_NUMBER=1", ""),
+        (0, "DEVNAME=/dev/x\nTYPE=vfat", "it holds TYPE=vfat"),
+        (8, "", "it ends with 8"),
+        (4, "", "it ends with 4"),
+    ] {
+        let fake = format!("blkid() {{ printf '{printed}\\n'; return {code}; }}");
+        let (ended, said) = guard(&format!("{fake}\nblank '{path}'"));
+        let refused = !says.is_empty();
+        assert_eq!(ended, Some(if refused { 3 } else { 0 }), "{code}: {said}");
+        assert!(said.contains(says), "{said}");
+    }
+    // What cannot be opened is blank to blkid.
+    let (ended, said) = guard("blkid() { return 2; }\nblank /no/such/stick");
+    assert_eq!(ended, Some(3), "{said}");
+    assert!(said.contains("cannot be read"), "{said}");
+}
+
+#[test]
+fn a_shell_that_starts_rancheros_reads_the_mount_as_one_word() {
+    let document = with(&[
+        ("/storage/volumes/0/mount", json!("/mnt/a b$(reboot)")),
+        ("/nodes/0/os", json!("rancheros")),
+    ]);
+    let steps = answer(&[], &document)["steps"].clone();
+    let boot = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["id"] == "boot" && step["node"] == "pi1")
+        .unwrap();
+    let content = boot["action"]["content"].as_str().unwrap();
+    for command in ["mkdir -p ", "mount -t glusterfs localhost:/gv0 "] {
+        let quoted = format!("{command}'/mnt/a b$(reboot)'");
+        assert!(content.contains(&quoted), "{content}");
+    }
 }
 
 #[test]

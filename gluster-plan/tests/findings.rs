@@ -247,6 +247,12 @@ fn of_documents() -> Vec<Case> {
         plain(volume(json!({})), "info", "gluster-spare", "no volume uses"),
         plain(with(&[]), "info", "gluster-nfs", "one node"),
         plain(
+            with(&[("/network/lan", Value::Null)]),
+            "error",
+            "gluster-nfs-lan",
+            "which network",
+        ),
+        plain(
             with(&[]),
             "warning",
             "gluster-heketi-replica",
@@ -329,6 +335,29 @@ fn of_questions() -> Vec<Case> {
             "error",
             "gluster-same-node",
             "same set",
+        ),
+        asked(
+            pairs(),
+            &["--replace", "pi1:sda=pi3:sda"],
+            "error",
+            "gluster-stick-taken",
+            "two bricks of gv0",
+        ),
+        asked(
+            three(),
+            &["--remove", "pi3", "--dead"],
+            "warning",
+            "gluster-given-up",
+            "pi3:/srv/gluster/sda/gv0",
+        ),
+        asked(
+            volume(
+                json!({"replica": 3, "quorum": "fixed", "quorum_count": 3, "nodes": ["pi1", "pi2", "pi3"]}),
+            ),
+            &["--remove", "pi3"],
+            "error",
+            "gluster-change-ends",
+            "no further step",
         ),
         asked(
             pairs(),
@@ -451,6 +480,13 @@ fn of_what_is_there() -> Vec<(Value, String, &'static str, &'static str, &'stati
             "info",
             "gluster-could-grow",
             "2 sticks",
+        ),
+        (
+            volume(json!({"replica": 2, "quorum": "auto"})),
+            found(2, &[1, 2]),
+            "info",
+            "gluster-other-quorum",
+            "quorum none and no server quorum",
         ),
         (
             shed,

@@ -348,6 +348,56 @@ def grown():
     say("grown", differs=differs, said=said, node=node, same=sums[0] == sums[1] and len(sums[0]) > 100, pending=again["pending"], less=less, bricks=bricks)
 
 
+def only_copy():
+    """A pair of which one node wrote alone: its brick stays until the other has everything."""
+    pair = document(2, quorum="auto", nodes=["pi1", "pi2"])
+    pair["storage"]["volumes"][0]["name"] = "gv2"
+    script(pair, "pi1")
+    gluster("pi1", "volume", "set", "gv2", "cluster.self-heal-daemon", "off")
+    inside("client", "mkdir", "/mnt/gv2")
+    inside("client", "mount", "-t", "glusterfs", "pi1:/gv2", "/mnt/gv2")
+    moving = ["--replace", "pi1:pi1=pi3:pi3"]
+    wait = next(step for step in json.loads(plan(pair, "--only", *moving).stdout)["steps"] if step["id"] == "others-in-step-gv2")
+    look = lambda: inside("pi2", *wait["check"]["argv"], check=False, limit=130).stdout.strip()
+    whole("gv2", 2)
+    before = look()
+    stop("pi2")
+    time.sleep(1)
+    written = shell("client", "echo alone >/mnt/gv2/alone")
+    start("pi2")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not joined("gv2", 2):
+        time.sleep(0.5)
+    ahead = look()
+    stop("pi1")
+    time.sleep(1)
+    down = look()
+    text = plan(pair, "-f", "sh", "--remove", "pi1").stdout
+    refused = inside("pi2", "sh", "-c", text, check=False, limit=200)
+    start("pi1")
+    gluster("pi2", "volume", "set", "gv2", "cluster.self-heal-daemon", "on")
+    whole("gv2", 2)
+    script(pair, "pi3", *moving, "--node", "pi3")
+    said = script(pair, "pi1", *moving)
+    kept = inside("pi3", "cat", "/srv/gluster/pi3/gv2/alone", check=False).stdout
+    say("only copy", before=before, written=written, ahead=ahead, down=down, refused=[refused.returncode, refused.stderr], said=said, kept=kept)
+
+
+def spread():
+    """Two sets that are added one after the other: the second is filled too."""
+    said = []
+    one = document(1, nodes=["pi1"])
+    one["storage"]["volumes"][0]["name"] = "gv3"
+    script(one, "pi1")
+    for node in ["pi2", "pi3"]:
+        one["storage"]["volumes"][0]["nodes"].append(node)
+        files = read_back(one)
+        script(one, node, "--add", node, *files, "--node", node)
+        said.append(script(one, "pi1", "--add", node, *files))
+    again = script(one, "pi1", "--add", "pi3", *files)
+    say("spread", said=said, again=again)
+
+
 def fixed():
     """`fixed 2`: every two are enough, and two halves can disagree."""
     gluster("pi1", "volume", "set", "gv0", "cluster.quorum-type", "fixed")
@@ -398,6 +448,8 @@ def main():
         server_quorum()
     replaced()
     grown()
+    only_copy()
+    spread()
     say("done")
 
 

@@ -238,6 +238,37 @@ fn changed(seen: &Seen) {
     assert_eq!(grown["bricks"], json!(["Number of Bricks: 1 x 3 = 3"]));
 }
 
+fn kept(seen: &Seen) {
+    let only = seen.one("only copy");
+    assert_eq!(
+        (&only["before"], &only["written"], &only["ahead"]),
+        (&json!("in step"), &json!(true), &json!("")),
+        "{only}"
+    );
+    assert_eq!(only["down"], "down: pi1:/srv/gluster/pi1/gv2", "{only}");
+    assert_eq!(only["refused"][0], 3, "{only}");
+    assert!(only["refused"][1].as_str().unwrap().contains("is down"));
+    assert!(
+        done(&only["said"]).contains(&"replace-gv2".to_owned()),
+        "{only}"
+    );
+    assert_eq!(only["kept"], "alone\n", "{only}");
+}
+
+fn spread(seen: &Seen) {
+    let spread = seen.one("spread");
+    for said in spread["said"].as_array().unwrap() {
+        let did = done(said);
+        for step in ["add-gv3", "rebalance-gv3"] {
+            assert!(did.contains(&step.to_owned()), "{spread}");
+        }
+    }
+    assert!(
+        !done(&spread["again"]).contains(&"rebalance-gv3".to_owned()),
+        "{spread}"
+    );
+}
+
 #[test]
 #[ignore = "real part: run by scripts/test"]
 fn four_real_glusterds_do_what_the_plan_says() {
@@ -254,6 +285,8 @@ fn four_real_glusterds_do_what_the_plan_says() {
     survivors(&seen, "auto");
     parted(&seen);
     changed(&seen);
+    kept(&seen);
+    spread(&seen);
     if long() {
         survivors(&seen, "fixed 2");
         survivors(&seen, "server quorum");

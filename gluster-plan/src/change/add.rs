@@ -33,7 +33,12 @@ pub(super) fn add(
     planned.stage(Look::whole(&before, site, peers), None, "as it is");
     let peers = join(&mut planned, site, peers, nodes);
     if before.replica > 1 {
-        planned.cluster.push(bricks::in_step(&before.name, ""));
+        planned.cluster.push(bricks::in_step(
+            &before.name,
+            &before,
+            bricks::Down::Unknown,
+            &[],
+        ));
     }
     grow(&mut planned, site, volume, &peers, &new, grows);
     planned
@@ -78,7 +83,11 @@ fn grow(
     if more_copies {
         fill(planned, volume);
     } else {
-        planned.cluster.extend(bricks::rebalance(&volume.name));
+        let node = |brick: &Brick| site.nodes[site.sticks[brick.stick].node].name.as_str();
+        let nodes: Vec<&str> = new.iter().map(node).collect();
+        planned
+            .cluster
+            .extend(bricks::rebalance(&volume.name, &nodes));
     }
     let id = planned.cluster.last().map(|step| step.id.clone());
     planned.stage(whole, id.as_deref(), "all is in its place");

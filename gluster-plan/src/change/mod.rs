@@ -14,7 +14,7 @@ use crate::gluster::bricks;
 use crate::node;
 use crate::oracle::State;
 use crate::volume::Volume;
-use cluster::finding::Finding;
+use cluster::finding::{Finding, Severity};
 use cluster::inventory::Volume as Given;
 use cluster::plan::Step;
 
@@ -30,11 +30,18 @@ pub enum Change {
         old: usize,
         /// Where its bricks go; `None` for a new stick at the same place.
         new: Option<usize>,
+        /// Whether it is dead for good, and what it holds given up.
+        dead: bool,
     },
     /// Nodes that join.
     Add(Vec<usize>),
     /// A node that leaves.
-    Remove(usize),
+    Remove {
+        /// The node.
+        node: usize,
+        /// Whether it is dead for good, and what it holds given up.
+        dead: bool,
+    },
 }
 
 /// A change in steps.
@@ -60,8 +67,8 @@ impl Planned {
 
     /// Looks at the volume as it is after a step.
     pub(crate) fn stage(&mut self, look: Look<'_>, after: Option<&str>, what: &str) {
-        let (now, stage) = look.stage(after, what);
-        if now == State::Lost {
+        let stage = look.stage(after, what);
+        if stage.state == State::Lost {
             let message = format!("{what}: no whole copy of some files would be left");
             self.refuse(
                 "gluster-only-copy",
@@ -69,14 +76,40 @@ impl Planned {
                 message,
                 "add a copy first (--add), and change this one when it is healed",
             );
-        } else if now != State::Available {
-            let message = format!("{what}: the volume cannot be used until the next step is done");
-            self.findings.push(
-                Finding::warning("gluster-change-stops", &stage.volume, message)
-                    .fix("choose a quiet hour, or add a copy first (--add)"),
-            );
         }
         self.stages.push(stage);
+    }
+
+    /// A brick that is down and dead for good goes without being asked for what it holds.
+    fn given_up(&mut self, volume: &str, brick: &str) {
+        let message =
+            format!("--dead: {brick} may be down when it goes, and what only it holds is given up");
+        self.findings.push(
+            Finding::warning("gluster-given-up", volume, message).fix(
+                "leave --dead out where it can come back: it is then healed to the others first",
+            ),
+        );
+    }
+
+    /// Says where a volume cannot be used on the way, and refuses what would leave it so.
+    fn end(&mut self) {
+        let refused = !self
+            .findings
+            .iter()
+            .all(|found| found.severity != Severity::Error);
+        let stages = self.stages.iter().enumerate();
+        let stopped = stages.filter(|(_, stage)| stage.state == State::Safe);
+        let found: Vec<Finding> = stopped
+            .map(|(at, stage)| {
+                let mut later = self.stages[at + 1..].iter();
+                if refused || later.any(|later| later.volume == stage.volume) {
+                    stops(stage)
+                } else {
+                    ends(stage)
+                }
+            })
+            .collect();
+        self.findings.extend(found);
     }
 
     /// Takes another volume's part of the same change along. What the pool does is done once.
@@ -95,6 +128,25 @@ impl Planned {
     }
 }
 
+fn stops(stage: &Stage) -> Finding {
+    let message = format!(
+        "{}: the volume cannot be used until the next step is done",
+        stage.what
+    );
+    Finding::warning("gluster-change-stops", &stage.volume, message)
+        .fix("choose a quiet hour, or add a copy first (--add)")
+}
+
+fn ends(stage: &Stage) -> Finding {
+    let message = format!(
+        "{}: the volume could not be used, and no further step would change that",
+        stage.what
+    );
+    Finding::error("gluster-change-ends", &stage.volume, message).fix(
+        "first ask for a quorum that the bricks which are left can have, and apply that; then change the bricks",
+    )
+}
+
 /// The stick's place in a volume: set and brick.
 pub(crate) fn places(volume: &Volume, wanted: impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
     let sets = volume.sets.iter().enumerate();
@@ -110,10 +162,9 @@ pub(crate) fn places(volume: &Volume, wanted: impl Fn(usize) -> bool) -> Vec<(us
 }
 
 pub(crate) fn fill(planned: &mut Planned, volume: &Volume) {
-    let bricks = volume.bricks().count();
     planned
         .cluster
-        .push(bricks::healed(&volume.name, bricks, HEAL_LIMIT_S));
+        .push(bricks::healed(&volume.name, volume, HEAL_LIMIT_S));
 }
 
 /// The cluster's steps as steps of a node.
@@ -134,16 +185,27 @@ impl Draft<'_> {
         peers: &[usize],
         home: Option<usize>,
     ) -> (Vec<NodeStep>, Option<Vec<Stage>>, Option<usize>) {
-        let planned = match change {
-            Change::Replace { old, new } => {
-                replace::replace(&self.site, &mut self.volumes, peers, *old, *new)
+        let mut planned = match change {
+            Change::Replace { old, new, dead } => {
+                let going = (*old, *new, *dead);
+                replace::replace(&self.site, &mut self.volumes, peers, going)
             }
-            Change::Remove(node) => remove::remove(&self.site, &mut self.volumes, peers, *node),
+            Change::Remove { node, dead } => {
+                remove::remove(&self.site, &mut self.volumes, peers, *node, *dead)
+            }
             Change::Add(nodes) => self.add(nodes, peers),
         };
+        planned.end();
+        let without = |node: usize| peers.iter().copied().find(|peer| *peer != node);
         let home = planned.home.or_else(|| match change {
             // The node that leaves cannot detach itself.
-            Change::Remove(node) => peers.iter().copied().find(|peer| peer != node),
+            Change::Remove { node, .. } => without(*node),
+            // On a node that is dead nothing can be run.
+            Change::Replace {
+                old, dead: true, ..
+            } => home
+                .filter(|home| *home != self.site.sticks[*old].node)
+                .or_else(|| without(self.site.sticks[*old].node)),
             _ => home,
         });
         let mut steps = Vec::new();

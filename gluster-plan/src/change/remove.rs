@@ -1,15 +1,20 @@
 //! A node that leaves: one copy less.
 
 use super::{Look, Planned, places};
-use crate::gluster::bricks;
+use crate::gluster::bricks::{self, Down};
+use crate::gluster::detach;
 use crate::site::Site;
-use crate::steps;
 use crate::volume::Volume;
 use cluster::finding::Finding;
-use cluster::plan::{Action, Check, Step};
 
 /// Plans that a node leaves. The volumes are changed to what they are afterwards.
-pub(super) fn remove(site: &Site, volumes: &mut [Volume], peers: &[usize], node: usize) -> Planned {
+pub(super) fn remove(
+    site: &Site,
+    volumes: &mut [Volume],
+    peers: &[usize],
+    node: usize,
+    dead: bool,
+) -> Planned {
     let mut planned = Planned::default();
     let name = &site.nodes[node].name;
     for volume in volumes.iter_mut() {
@@ -17,7 +22,7 @@ pub(super) fn remove(site: &Site, volumes: &mut [Volume], peers: &[usize], node:
         if let Some(place) = gone.first()
             && may_go(&mut planned, volume, name)
         {
-            one_less(&mut planned, site, volume, peers, *place);
+            one_less(&mut planned, site, volume, peers, (*place, dead));
         }
     }
     if planned.cluster.is_empty() && planned.findings.is_empty() {
@@ -28,7 +33,9 @@ pub(super) fn remove(site: &Site, volumes: &mut [Volume], peers: &[usize], node:
             "name a node that holds one",
         );
     } else {
-        planned.cluster.push(detach(site, peers, node));
+        let others = peers.iter().filter(|peer| **peer != node);
+        let others: Vec<&str> = others.map(|peer| site.nodes[*peer].name.as_str()).collect();
+        planned.cluster.push(detach(name, &others));
     }
     planned
 }
@@ -65,14 +72,21 @@ fn one_less(
     site: &Site,
     volume: &mut Volume,
     peers: &[usize],
-    (set, place): (usize, usize),
+    ((set, place), dead): ((usize, usize), bool),
 ) {
     let before = volume.clone();
     let old = before.brick_name(&before.sets[set][place], site);
     volume.sets[set].remove(place);
     volume.replica -= 1;
     planned.stage(Look::whole(&before, site, peers), None, "as it is");
-    planned.cluster.push(bricks::in_step(&before.name, &old));
+    let down = if dead { Down::Dead } else { Down::Unknown };
+    if dead {
+        planned.given_up(&before.name, &old);
+    }
+    let own = std::slice::from_ref(&old);
+    planned
+        .cluster
+        .push(bricks::in_step(&before.name, &before, down, own));
     planned.cluster.push(bricks::remove(volume, site, &old));
     let id = format!("remove-{}", volume.name);
     let after = Look::whole(volume, site, peers);
@@ -85,28 +99,4 @@ fn one_less(
             format!("brick 1 is {now} from then on: with half of the bricks it decides"),
         ));
     }
-}
-
-fn detach(site: &Site, peers: &[usize], node: usize) -> Step {
-    let name = &site.nodes[node].name;
-    let prefix = format!("Hostname: {name}");
-    let others = peers
-        .iter()
-        .filter(|peer| **peer != node)
-        .map(|peer| format!("Hostname: {}", site.nodes[*peer].name));
-    Step::new(
-        format!("detach-{name}"),
-        "a peer without bricks still counts for the servers' quorum",
-        steps::run(&["gluster", "--mode=script", "peer", "detach", name], 60),
-        Check::OutputLines {
-            argv: steps::argv(&["gluster", "peer", "status"]),
-            lines: others.filter(|line| line.starts_with(&prefix)).collect(),
-            prefix,
-        },
-    )
-    .undo(Action::Run {
-        argv: steps::argv(&["gluster", "--mode=script", "peer", "probe", name]),
-        limit_s: 60,
-        scratch: None,
-    })
 }

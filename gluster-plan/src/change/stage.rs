@@ -1,6 +1,6 @@
 //! A point of a change, and what the volume survives there.
 
-use crate::oracle::{Kind, Oracle, State, Unit};
+use crate::oracle::{Kind, Oracle, State, Unit, one_more};
 use crate::site::Site;
 use crate::volume::Volume;
 use schemars::JsonSchema;
@@ -17,6 +17,9 @@ pub struct Stage {
     pub what: String,
     /// Whether the volume can be used.
     pub available: bool,
+    /// The same, and whether a copy of everything is left.
+    #[serde(skip)]
+    pub(crate) state: State,
     /// Further losses of nodes, whichever they are, that leave it available.
     pub guaranteed_nodes: usize,
     /// Further losses of nodes, whichever they are, that leave a whole copy of every file.
@@ -59,20 +62,20 @@ impl<'a> Look<'a> {
     }
 
     /// The volume's state there, and what it survives further.
-    pub(super) fn stage(self, after: Option<&str>, what: &str) -> (State, Stage) {
+    pub(super) fn stage(self, after: Option<&str>, what: &str) -> Stage {
         let oracle = Oracle::new(self.volume, self.site, self.peers).stale(self.stale.to_vec());
         let out: Vec<Unit> = self.out.map(Unit::Stick).into_iter().collect();
         let nodes = oracle.units(Kind::Nodes);
-        let now = oracle.state(&out);
-        let stage = Stage {
+        let state = oracle.state(&out);
+        Stage {
             volume: self.volume.name.clone(),
             after: after.map(str::to_owned),
             what: what.to_owned(),
-            available: now == State::Available,
+            available: state == State::Available,
+            state,
             guaranteed_nodes: survives(&oracle, &nodes, &out, State::Available),
             kept_nodes: survives(&oracle, &nodes, &out, State::Safe),
-        };
-        (now, stage)
+        }
     }
 }
 
@@ -84,16 +87,7 @@ fn survives(oracle: &Oracle<'_>, nodes: &[Unit], out: &[Unit], least: State) -> 
         if all.iter().any(|lost| oracle.state(lost) > least) {
             return losses.saturating_sub(1);
         }
-        let longer = all.iter().flat_map(|lost| {
-            let last = lost.last().filter(|unit| matches!(unit, Unit::Node(_)));
-            let from = last
-                .and_then(|last| nodes.iter().position(|unit| unit == last))
-                .map_or(0, |at| at + 1);
-            nodes[from..]
-                .iter()
-                .map(|unit| [&lost[..], &[*unit]].concat())
-        });
-        all = longer.collect();
+        all = one_more(&all, nodes);
         if all.len() > 20_000 {
             return losses;
         }

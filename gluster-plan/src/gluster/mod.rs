@@ -32,16 +32,37 @@ fn heal_lines(volume: &str, prefix: &str, line: &str, bricks: usize) -> Check {
     }
 }
 
+fn peer(verb: &str, node: &str) -> Action {
+    gluster(&["peer", verb, node], 60)
+}
+
 /// Takes a node into the pool. A cloned one, whose identity another peer has, is passed over without a word; then the
 /// check fails.
 pub fn probe(node: &str) -> Step {
     Step::new(
         format!("probe-{node}"),
         "a peer of the trusted pool",
-        gluster(&["peer", "probe", node], 60),
+        peer("probe", node),
         line(&["gluster", "peer", "status"], format!("Hostname: {node}")),
     )
-    .undo(gluster(&["peer", "detach", node], 60))
+    .undo(peer("detach", node))
+}
+
+/// Takes a node out of the pool, which then has these others.
+pub fn detach(node: &str, others: &[&str]) -> Step {
+    let prefix = format!("Hostname: {node}");
+    let others = others.iter().map(|other| format!("Hostname: {other}"));
+    Step::new(
+        format!("detach-{node}"),
+        "a peer without bricks still counts for the servers' quorum",
+        peer("detach", node),
+        Check::OutputLines {
+            argv: argv(&["gluster", "peer", "status"]),
+            lines: others.filter(|line| line.starts_with(&prefix)).collect(),
+            prefix,
+        },
+    )
+    .undo(peer("probe", node))
 }
 
 /// Passes where every peer named is in the pool, and each of them sees as many connected ones as there are. A volume that
@@ -142,32 +163,34 @@ pub fn set(volume: &str, option: &str, value: &str) -> Step {
     .undo(gluster(&["volume", "reset", volume, option], 60))
 }
 
+/// The step that sets, or resets, the pool's ratio for server quorums.
+pub const RATIO: &str = "set-server-quorum-ratio";
+const RATIO_OPTION: &str = "cluster.server-quorum-ratio";
+
 /// The pool's ratio for server quorums.
 pub fn ratio(volume: &str, ratio: u8) -> Step {
     let value = format!("{ratio}%");
     Step::new(
-        "set-server-quorum-ratio",
+        RATIO,
         "percent of the peers that must be up; one for the whole pool",
-        gluster(
-            &[
-                "volume",
-                "set",
-                "all",
-                "cluster.server-quorum-ratio",
-                &value,
-            ],
-            60,
-        ),
+        gluster(&["volume", "set", "all", RATIO_OPTION, &value], 60),
         info(
             volume,
-            "cluster.server-quorum-ratio:",
-            vec![format!("cluster.server-quorum-ratio: {value}")],
+            &format!("{RATIO_OPTION}:"),
+            vec![format!("{RATIO_OPTION}: {value}")],
         ),
     )
-    .undo(gluster(
-        &["volume", "reset", "all", "cluster.server-quorum-ratio"],
-        60,
-    ))
+    .undo(gluster(&["volume", "reset", "all", RATIO_OPTION], 60))
+}
+
+/// More than half of the peers again.
+pub fn no_ratio(volume: &str) -> Step {
+    Step::new(
+        RATIO,
+        "more than half of the peers must be up, as Gluster has it by itself; one for the whole pool",
+        gluster(&["volume", "reset", "all", RATIO_OPTION], 60),
+        info(volume, &format!("{RATIO_OPTION}:"), Vec::new()),
+    )
 }
 
 /// Starts a volume.

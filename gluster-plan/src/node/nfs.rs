@@ -4,7 +4,7 @@ use crate::site::Site;
 use crate::steps::{append, argv, fstab_word, run};
 use crate::volume::Volume;
 use cluster::inventory::Provisioner;
-use cluster::plan::{Check, Step};
+use cluster::plan::{Check, Step, derived_uuid, uuid_text};
 
 /// A node's part in NFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,21 @@ pub(super) fn nfs(site: &Site, volumes: &[Volume], node: usize) -> Option<Nfs> {
 /// The export of each volume whose provisioner is NFS, on the node of brick 1.
 pub(super) fn exports(site: &Site, volumes: &[Volume], node: usize) -> Vec<Step> {
     let mut steps = Vec::new();
-    for (index, volume) in volumes.iter().enumerate() {
+    // Without a network to let in, nobody is.
+    let Some(clients) = site.lan.as_deref() else {
+        return steps;
+    };
+    for volume in volumes {
         if volume.provisioner != Some(Provisioner::Nfs) || volume.nodes(site).first() != Some(&node)
         {
             continue;
         }
-        // A FUSE file system has no number of its own (fsid), and without the mount an empty folder would be exported (mp).
-        let clients = site.lan.as_deref().unwrap_or("*");
+        // A FUSE file system has no identity of its own (fsid): it is the volume's, whatever else is exported or planned later.
+        // Without the mount an empty folder would be exported (mp).
+        let identity = uuid_text(derived_uuid(&["gluster-plan", "nfs", &volume.name]));
         let text = format!(
-            "{} {clients}(rw,sync,no_subtree_check,no_root_squash,mp,fsid={})",
-            fstab_word(&volume.mount),
-            index + 1
+            "{} {clients}(rw,sync,no_subtree_check,no_root_squash,mp,fsid={identity})",
+            fstab_word(&volume.mount)
         );
         steps.push(append(
             format!("export-{}", volume.name),

@@ -6,6 +6,7 @@ use crate::site::Site;
 use crate::steps::{argv, run};
 use crate::volume::Volume;
 use cluster::cloud_config::CloudConfig;
+use cluster::command::quote;
 use cluster::inventory::Os;
 use cluster::plan::{Action, Check, Step, sha256};
 
@@ -47,7 +48,7 @@ pub(crate) fn rancher_boot(
     steps
 }
 
-/// What is done at each start.
+/// What is done at each start; a shell reads it.
 fn boot_commands(
     site: &Site,
     volumes: &[Volume],
@@ -58,10 +59,11 @@ fn boot_commands(
     let mut commands = Vec::new();
     for stick in sticks {
         let stick = &site.sticks[*stick];
-        commands.push(format!("mkdir -p {}", stick.mount));
+        let target = quote(&stick.mount);
+        commands.push(format!("mkdir -p {target}"));
         commands.push(format!(
-            "mount -t xfs -o {BRICK_OPTIONS} UUID={} {}",
-            stick.uuid, stick.mount
+            "mount -t xfs -o {BRICK_OPTIONS} UUID={} {target}",
+            stick.uuid
         ));
     }
     if server {
@@ -69,9 +71,9 @@ fn boot_commands(
     }
     for volume in volumes.iter().filter(|volume| !volume.adopted) {
         let own = server && volume.nodes(site).contains(&node);
-        let source = source(site, volume, own).0;
-        commands.push(format!("mkdir -p {}", volume.mount));
-        commands.push(format!("mount -t glusterfs {source} {}", volume.mount));
+        let (source, target) = (quote(&source(site, volume, own).0), quote(&volume.mount));
+        commands.push(format!("mkdir -p {target}"));
+        commands.push(format!("mount -t glusterfs {source} {target}"));
     }
     commands
 }

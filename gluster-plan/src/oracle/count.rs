@@ -75,6 +75,19 @@ pub fn combinations(n: usize, k: usize) -> u128 {
     sum
 }
 
+/// Every combination with one unit more; each has its units in their order, behind what it began with.
+pub fn one_more(all: &[Vec<Unit>], units: &[Unit]) -> Vec<Vec<Unit>> {
+    let longer = all.iter().flat_map(|some| {
+        let last = some.last();
+        let last = last.and_then(|last| units.iter().position(|unit| unit == last));
+        let from = last.map_or(0, |at| at + 1);
+        units[from..]
+            .iter()
+            .map(move |unit| [&some[..], &[*unit]].concat())
+    });
+    longer.collect()
+}
+
 /// What each unit takes away: the bricks of each set that go down and are gone, and the peers.
 struct Table {
     units: Vec<Effect>,

@@ -5,7 +5,7 @@
 
 mod count;
 
-pub use count::{Counts, combinations};
+pub use count::{Counts, combinations, one_more};
 
 use crate::site::Site;
 use crate::volume::Volume;

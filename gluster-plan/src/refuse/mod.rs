@@ -1,11 +1,13 @@
 //! What speaks against a plan.
 
+mod found;
 mod mount;
 mod node;
 mod pool;
 mod stick;
 mod volume;
 
+pub use found::{other_rules, other_shape};
 pub use node::thirty_two_bit;
 pub use volume::asked;
 
@@ -13,7 +15,7 @@ use crate::draft::Draft;
 use crate::plan::Request;
 use crate::render::heketi;
 use crate::reported;
-use crate::volume::Volume;
+use crate::volume::ServerQuorum;
 use cluster::finding::Finding;
 use cluster::inventory::Provisioner;
 use mount::mounts;
@@ -55,22 +57,29 @@ impl Draft<'_> {
                 Finding::info("gluster-nfs", &volume.name, message)
                     .fix("provisioner local-path takes the mount that every node has anyway: dynamic, ReadWriteMany, no server in between"),
             );
+            if self.site.lan.is_none() {
+                let message = "the document does not say which network may mount it, and the NFS server would let everybody write as root";
+                self.findings.push(
+                    Finding::error("gluster-nfs-lan", &volume.name, message)
+                        .fix("say network.lan, or take provisioner local-path"),
+                );
+            }
         }
     }
 
     /// The servers' ratio is one for the whole pool.
     fn ratios(&mut self) {
-        let with: Vec<&Volume> = self
-            .volumes
-            .iter()
-            .filter(|volume| volume.server.is_some())
-            .collect();
-        let first = with.first().and_then(|volume| volume.server);
-        let other = with.iter().find(|volume| volume.server != first);
-        if let (Some(_), Some(other)) = (first, other) {
+        let asked = self.volumes.iter().filter_map(|volume| {
+            let server = self.wanted(volume).map_or(volume.server, |own| own.server);
+            Some((volume.name.clone(), server?))
+        });
+        let asked: Vec<(String, ServerQuorum)> = asked.collect();
+        let first = asked.first().map(|(_, server)| *server);
+        let other = asked.iter().find(|(_, server)| Some(*server) != first);
+        if let Some((other, _)) = other {
             let message = "the servers' ratio is one for the whole pool, and the volumes ask for different ones";
             self.findings.push(
-                Finding::error("gluster-server-quorum-ratio", &other.name, message)
+                Finding::error("gluster-server-quorum-ratio", other, message)
                     .fix("say the same server_quorum_ratio everywhere"),
             );
         }

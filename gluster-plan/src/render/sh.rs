@@ -5,7 +5,7 @@ use crate::gluster;
 use crate::plan;
 use crate::site::{Site, Stick};
 use cluster::command::quote;
-use cluster::plan::{Plan, Step, guarded_script};
+use cluster::plan::{Check, Plan, Step, guarded_script};
 use serde_json::json;
 
 /// Functions of the guards.
@@ -26,12 +26,20 @@ own_name() {
 }
 # NAME: leads somewhere
 known() { getent ahosts "$1" >/dev/null || refuse "the name $1 leads nowhere: a line in /etc/hosts, or a name server, has to say it"; }
+# DEVICE: can be read, and nothing is on it. blkid says 2 for that, and also for what it cannot open; 8 for more than one
+# thing; 0 for something, which of a partition may be no more than its entry in a table
+blank() {
+  dd if="$1" of=/dev/null bs=64k count=32 2>/dev/null || refuse "$1 cannot be read: nobody knows what it holds"
+  code=0; found=$(blkid -p -o export "$1" 2>/dev/null) || code=$?
+  found=$(printf '%s\n' "$found" | grep -vE '^(DEVNAME=|PART_ENTRY_|$)' | tr '\n' ' ') || true
+  case $code in 0 | 2) ;; *) found="something that blkid does not make out (it ends with $code)" ;; esac
+  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+}
 # DEVICE UUID BYTES: holds our own file system, or is blank and large enough
 ours_or_blank() {
   if [ -n "$(blkid -l -t "UUID=$2" -o device)" ]; then return; fi
   [ -b "$1" ] || refuse "$1 is not there"
-  found=$(blkid -p -o export "$1" 2>/dev/null | grep -E '^(TYPE|PTTYPE)=' | tr '\n' ' ') || true
-  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+  blank "$1"
   there=$(blockdev --getsize64 "$1")
   [ "$there" -ge "$3" ] || refuse "$1 has $there bytes, and the plan counts with $3"
 }
@@ -40,6 +48,14 @@ replaced() {
   there=$(blkid -l -t "UUID=$2" -o device) || true
   [ -z "$there" ] || [ "$(readlink -f "$there")" = "$(readlink -f "$1")" ] ||
     refuse "the old stick is still plugged in as $there: take it out"
+}
+# COMMAND...: a look at the volume before something is taken from it
+may_go() {
+  said=$("$@" 2>/dev/null </dev/null) || true
+  case $said in
+    'down: '*) refuse "${said#*: } is down, and what it holds may be the only good copy: have it up again; or, where it is dead for good, plan with --dead" ;;
+    'no such brick: '*) refuse "${said#*: } is no brick of the volume: where the stick had another name, plan with --observed and --replace OLD=NEW" ;;
+  esac
 }
 # VOLUME LINES: is not there, or has exactly these bricks
 not_another() {
@@ -73,7 +89,7 @@ fn node_script(answer: &Answer, node: usize) -> String {
     let site = &answer.site;
     let name = &site.nodes[node].name;
     let steps = plan::part(answer, Part::Node, Some(name));
-    let mut guards = format!("this_is {}\n", quote(name));
+    let mut guards = format!("this_is {0}\nown_name {0}\n", quote(name));
     if !steps.is_empty() {
         for (index, stick) in site.sticks.iter().enumerate() {
             let used = answer
@@ -107,6 +123,7 @@ fn cluster_script(answer: &Answer) -> String {
     guards.push_str(&not_another(answer, &steps));
     if answer.stages.is_some() {
         guards.push_str(&replaced(site, &steps, name));
+        guards.push_str(&may_go(&steps));
     }
     let title = format!("Gluster of {}: run on {name}.", site.cluster);
     made(answer, &title, &guards, steps)
@@ -142,6 +159,23 @@ fn not_another(answer: &Answer, steps: &[Step]) -> String {
         }
     }
     guards
+}
+
+/// Bricks that are about to go are up, where they have to be.
+fn may_go(steps: &[Step]) -> String {
+    let waits = steps
+        .iter()
+        .filter(|step| step.id.starts_with(gluster::bricks::OTHERS_IN_STEP));
+    let looks = waits.filter_map(|step| match &step.check {
+        Check::OutputLine { argv, .. } => Some(argv),
+        _ => None,
+    });
+    looks
+        .map(|argv| {
+            let words: Vec<String> = argv.iter().map(|word| quote(word)).collect();
+            format!("may_go {}\n", words.join(" "))
+        })
+        .collect()
 }
 
 /// A stick that a change makes anew on this node took the dead one's place.

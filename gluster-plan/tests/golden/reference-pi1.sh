@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gluster on pi1: disks, mounts, daemon.
-# Made by gluster-plan 0.1.0; plan 518685ebaf1877f85c113d4ded100e810ba8c42c1569461d9b051fdc595062e4.
+# Made by gluster-plan 0.1.0; plan c23cd308f33e20f7ce4e51e9b75e961b335a81f7f961adf61558926912be1e30.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -38,12 +38,20 @@ own_name() {
 }
 # NAME: leads somewhere
 known() { getent ahosts "$1" >/dev/null || refuse "the name $1 leads nowhere: a line in /etc/hosts, or a name server, has to say it"; }
+# DEVICE: can be read, and nothing is on it. blkid says 2 for that, and also for what it cannot open; 8 for more than one
+# thing; 0 for something, which of a partition may be no more than its entry in a table
+blank() {
+  dd if="$1" of=/dev/null bs=64k count=32 2>/dev/null || refuse "$1 cannot be read: nobody knows what it holds"
+  code=0; found=$(blkid -p -o export "$1" 2>/dev/null) || code=$?
+  found=$(printf '%s\n' "$found" | grep -vE '^(DEVNAME=|PART_ENTRY_|$)' | tr '\n' ' ') || true
+  case $code in 0 | 2) ;; *) found="something that blkid does not make out (it ends with $code)" ;; esac
+  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+}
 # DEVICE UUID BYTES: holds our own file system, or is blank and large enough
 ours_or_blank() {
   if [ -n "$(blkid -l -t "UUID=$2" -o device)" ]; then return; fi
   [ -b "$1" ] || refuse "$1 is not there"
-  found=$(blkid -p -o export "$1" 2>/dev/null | grep -E '^(TYPE|PTTYPE)=' | tr '\n' ' ') || true
-  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+  blank "$1"
   there=$(blockdev --getsize64 "$1")
   [ "$there" -ge "$3" ] || refuse "$1 has $there bytes, and the plan counts with $3"
 }
@@ -53,6 +61,14 @@ replaced() {
   [ -z "$there" ] || [ "$(readlink -f "$there")" = "$(readlink -f "$1")" ] ||
     refuse "the old stick is still plugged in as $there: take it out"
 }
+# COMMAND...: a look at the volume before something is taken from it
+may_go() {
+  said=$("$@" 2>/dev/null </dev/null) || true
+  case $said in
+    'down: '*) refuse "${said#*: } is down, and what it holds may be the only good copy: have it up again; or, where it is dead for good, plan with --dead" ;;
+    'no such brick: '*) refuse "${said#*: } is no brick of the volume: where the stick had another name, plan with --observed and --replace OLD=NEW" ;;
+  esac
+}
 # VOLUME LINES: is not there, or has exactly these bricks
 not_another() {
   if gluster volume info "$1" >/dev/null 2>&1; then
@@ -61,6 +77,7 @@ not_another() {
   fi
 }
 this_is pi1
+own_name pi1
 ours_or_blank /dev/sda af135734-88a5-8052-84f5-bd6c8acc1b70 64000000000
 
 # packages: Gluster's programs; a node that holds no brick needs the client only
@@ -205,13 +222,13 @@ else
 fi
 
 # export-gv0: what the provisioner's pods mount, by NFS
-if grep -qxF -- '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=1)' /etc/exports 2>/dev/null; then
+if grep -qxF -- '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=a7987aba-7b90-8203-a41e-ff4b06aa04ff)' /etc/exports 2>/dev/null; then
   say 'export-gv0: already so'
 else
-  say 'export-gv0: append to /etc/exports: /mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=1)'
+  say 'export-gv0: append to /etc/exports: /mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=a7987aba-7b90-8203-a41e-ff4b06aa04ff)'
   if [ -s /etc/exports ] && [ -n "$(tail -c1 /etc/exports)" ]; then echo >>/etc/exports; fi
-  printf '%s\n' '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=1)' >>/etc/exports
-  grep -qxF -- '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=1)' /etc/exports 2>/dev/null || die 'export-gv0 did not work'
+  printf '%s\n' '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=a7987aba-7b90-8203-a41e-ff4b06aa04ff)' >>/etc/exports
+  grep -qxF -- '/mnt/gv0 192.168.11.0/24(rw,sync,no_subtree_check,no_root_squash,mp,fsid=a7987aba-7b90-8203-a41e-ff4b06aa04ff)' /etc/exports 2>/dev/null || die 'export-gv0 did not work'
 fi
 
 # exported-gv0: from now on, and not only after a restart

@@ -38,12 +38,20 @@ own_name() {
 }
 # NAME: leads somewhere
 known() { getent ahosts "$1" >/dev/null || refuse "the name $1 leads nowhere: a line in /etc/hosts, or a name server, has to say it"; }
+# DEVICE: can be read, and nothing is on it. blkid says 2 for that, and also for what it cannot open; 8 for more than one
+# thing; 0 for something, which of a partition may be no more than its entry in a table
+blank() {
+  dd if="$1" of=/dev/null bs=64k count=32 2>/dev/null || refuse "$1 cannot be read: nobody knows what it holds"
+  code=0; found=$(blkid -p -o export "$1" 2>/dev/null) || code=$?
+  found=$(printf '%s\n' "$found" | grep -vE '^(DEVNAME=|PART_ENTRY_|$)' | tr '\n' ' ') || true
+  case $code in 0 | 2) ;; *) found="something that blkid does not make out (it ends with $code)" ;; esac
+  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+}
 # DEVICE UUID BYTES: holds our own file system, or is blank and large enough
 ours_or_blank() {
   if [ -n "$(blkid -l -t "UUID=$2" -o device)" ]; then return; fi
   [ -b "$1" ] || refuse "$1 is not there"
-  found=$(blkid -p -o export "$1" 2>/dev/null | grep -E '^(TYPE|PTTYPE)=' | tr '\n' ' ') || true
-  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+  blank "$1"
   there=$(blockdev --getsize64 "$1")
   [ "$there" -ge "$3" ] || refuse "$1 has $there bytes, and the plan counts with $3"
 }
@@ -52,6 +60,14 @@ replaced() {
   there=$(blkid -l -t "UUID=$2" -o device) || true
   [ -z "$there" ] || [ "$(readlink -f "$there")" = "$(readlink -f "$1")" ] ||
     refuse "the old stick is still plugged in as $there: take it out"
+}
+# COMMAND...: a look at the volume before something is taken from it
+may_go() {
+  said=$("$@" 2>/dev/null </dev/null) || true
+  case $said in
+    'down: '*) refuse "${said#*: } is down, and what it holds may be the only good copy: have it up again; or, where it is dead for good, plan with --dead" ;;
+    'no such brick: '*) refuse "${said#*: } is no brick of the volume: where the stick had another name, plan with --observed and --replace OLD=NEW" ;;
+  esac
 }
 # VOLUME LINES: is not there, or has exactly these bricks
 not_another() {

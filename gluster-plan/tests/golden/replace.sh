@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gluster of cloud-at-home: run on pi3.
-# Made by gluster-plan 0.1.0; plan 7fa80c397ef36bb7b2e20bfa6dae4093dbd388d2e308eabe33ad01c2e71cb053.
+# Made by gluster-plan 0.1.0; plan fdb54a2ab9435d44504eea191cd9fc8bf4b4d6552cf5f940d6309b3a4f9b8032.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -38,12 +38,20 @@ own_name() {
 }
 # NAME: leads somewhere
 known() { getent ahosts "$1" >/dev/null || refuse "the name $1 leads nowhere: a line in /etc/hosts, or a name server, has to say it"; }
+# DEVICE: can be read, and nothing is on it. blkid says 2 for that, and also for what it cannot open; 8 for more than one
+# thing; 0 for something, which of a partition may be no more than its entry in a table
+blank() {
+  dd if="$1" of=/dev/null bs=64k count=32 2>/dev/null || refuse "$1 cannot be read: nobody knows what it holds"
+  code=0; found=$(blkid -p -o export "$1" 2>/dev/null) || code=$?
+  found=$(printf '%s\n' "$found" | grep -vE '^(DEVNAME=|PART_ENTRY_|$)' | tr '\n' ' ') || true
+  case $code in 0 | 2) ;; *) found="something that blkid does not make out (it ends with $code)" ;; esac
+  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+}
 # DEVICE UUID BYTES: holds our own file system, or is blank and large enough
 ours_or_blank() {
   if [ -n "$(blkid -l -t "UUID=$2" -o device)" ]; then return; fi
   [ -b "$1" ] || refuse "$1 is not there"
-  found=$(blkid -p -o export "$1" 2>/dev/null | grep -E '^(TYPE|PTTYPE)=' | tr '\n' ' ') || true
-  [ -z "$found" ] || refuse "$1 is not blank, it holds $found; where nothing on it is wanted: wipefs -a $1"
+  blank "$1"
   there=$(blockdev --getsize64 "$1")
   [ "$there" -ge "$3" ] || refuse "$1 has $there bytes, and the plan counts with $3"
 }
@@ -52,6 +60,14 @@ replaced() {
   there=$(blkid -l -t "UUID=$2" -o device) || true
   [ -z "$there" ] || [ "$(readlink -f "$there")" = "$(readlink -f "$1")" ] ||
     refuse "the old stick is still plugged in as $there: take it out"
+}
+# COMMAND...: a look at the volume before something is taken from it
+may_go() {
+  said=$("$@" 2>/dev/null </dev/null) || true
+  case $said in
+    'down: '*) refuse "${said#*: } is down, and what it holds may be the only good copy: have it up again; or, where it is dead for good, plan with --dead" ;;
+    'no such brick: '*) refuse "${said#*: } is no brick of the volume: where the stick had another name, plan with --observed and --replace OLD=NEW" ;;
+  esac
 }
 # VOLUME LINES: is not there, or has exactly these bricks
 not_another() {
@@ -69,29 +85,95 @@ known pi4
 gluster pool list >/dev/null || refuse 'glusterd does not answer here: run the node scripts first'
 replaced /dev/sda 60e3cf39-ade0-83d1-ab72-855fd3ce809f
 ours_or_blank /dev/sda 60e3cf39-ade0-83d1-ab72-855fd3ce809f 64000000000
-
-# others-in-step-gv0: what is taken away must not be the only good copy: the other bricks are up and agree on what is missing
-if lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
-/^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
+may_go sh -c 'volume=$1 copies=$2 down=$3; shift 3
+gluster volume heal "$volume" info | own=$(printf '\''%s\n'\'' "$@") awk -v copies="$copies" -v rule="$down" '\''
+BEGIN { n = split(ENVIRON["own"], list, "\n"); for (i = 1; i <= n; i++) if (list[i] != "") { own[list[i]] = 1; wanted++ } }
+/^Brick / { brick = substr($0, 7); set = int(at / copies); at++; mine = (brick in own)
+  if (mine) { found[brick] = 1; goes[set] = 1 } else stays[set]++; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (mine) { dead[set] = 1; down = brick } else bad[set] = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
-brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; then
+mine { bad[set] = 1; next }
+{ seen[set, $0]++; if ($0 ~ /split-brain/) bad[set] = 1 }
+END {
+  if (!at) exit
+  if (rule == "new-stick") for (brick in own) if (!(brick in found)) { print "no such brick: " brick; exit }
+  if (rule == "unknown" && down != "") { print "down: " down; exit }
+  for (set in goes) if (!(set in stays)) exit
+  for (set in bad) if (!wanted || set in goes) exit
+  for (entry in seen) {
+    split(entry, part, SUBSEP); set = part[1]
+    if ((!wanted || set in goes) && !(set in dead) && seen[entry] != stays[set]) exit
+  }
+  print "in step"
+}'\''' in-step gv0 4 new-stick pi3:/srv/gluster/sda/gv0
+
+# others-in-step-gv0: what is taken away must not be the only good copy: it knows of nothing that the others lack, and they are up and agree on what is missing
+if lines 'in step' sh -c 'volume=$1 copies=$2 down=$3; shift 3
+gluster volume heal "$volume" info | own=$(printf '\''%s\n'\'' "$@") awk -v copies="$copies" -v rule="$down" '\''
+BEGIN { n = split(ENVIRON["own"], list, "\n"); for (i = 1; i <= n; i++) if (list[i] != "") { own[list[i]] = 1; wanted++ } }
+/^Brick / { brick = substr($0, 7); set = int(at / copies); at++; mine = (brick in own)
+  if (mine) { found[brick] = 1; goes[set] = 1 } else stays[set]++; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (mine) { dead[set] = 1; down = brick } else bad[set] = 1 } next }
+/^Number of entries: / || /^ *$/ { next }
+mine { bad[set] = 1; next }
+{ seen[set, $0]++; if ($0 ~ /split-brain/) bad[set] = 1 }
+END {
+  if (!at) exit
+  if (rule == "new-stick") for (brick in own) if (!(brick in found)) { print "no such brick: " brick; exit }
+  if (rule == "unknown" && down != "") { print "down: " down; exit }
+  for (set in goes) if (!(set in stays)) exit
+  for (set in bad) if (!wanted || set in goes) exit
+  for (entry in seen) {
+    split(entry, part, SUBSEP); set = part[1]
+    if ((!wanted || set in goes) && !(set in dead) && seen[entry] != stays[set]) exit
+  }
+  print "in step"
+}'\''' in-step gv0 4 new-stick pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; then
   say 'others-in-step-gv0: already so'
 else
   say 'others-in-step-gv0: wait for it, at most 600 s'
-  n=0; until lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
-/^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
+  n=0; until lines 'in step' sh -c 'volume=$1 copies=$2 down=$3; shift 3
+gluster volume heal "$volume" info | own=$(printf '\''%s\n'\'' "$@") awk -v copies="$copies" -v rule="$down" '\''
+BEGIN { n = split(ENVIRON["own"], list, "\n"); for (i = 1; i <= n; i++) if (list[i] != "") { own[list[i]] = 1; wanted++ } }
+/^Brick / { brick = substr($0, 7); set = int(at / copies); at++; mine = (brick in own)
+  if (mine) { found[brick] = 1; goes[set] = 1 } else stays[set]++; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (mine) { dead[set] = 1; down = brick } else bad[set] = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
-brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; do n=$((n+1)); [ $n -lt 601 ] || break; sleep 1; done
-  lines 'in step' sh -c 'gluster volume heal "$1" info | awk -v except="$2" '\''
-/^Brick / { brick = substr($0, 7); if (brick != except) bricks++; next }
-/^Status: / { if ($0 !~ /^Status: Connected/) { if (brick == except) dead = 1; else bad = 1 } next }
+mine { bad[set] = 1; next }
+{ seen[set, $0]++; if ($0 ~ /split-brain/) bad[set] = 1 }
+END {
+  if (!at) exit
+  if (rule == "new-stick") for (brick in own) if (!(brick in found)) { print "no such brick: " brick; exit }
+  if (rule == "unknown" && down != "") { print "down: " down; exit }
+  for (set in goes) if (!(set in stays)) exit
+  for (set in bad) if (!wanted || set in goes) exit
+  for (entry in seen) {
+    split(entry, part, SUBSEP); set = part[1]
+    if ((!wanted || set in goes) && !(set in dead) && seen[entry] != stays[set]) exit
+  }
+  print "in step"
+}'\''' in-step gv0 4 new-stick pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step'; do n=$((n+1)); [ $n -lt 601 ] || break; sleep 1; done
+  lines 'in step' sh -c 'volume=$1 copies=$2 down=$3; shift 3
+gluster volume heal "$volume" info | own=$(printf '\''%s\n'\'' "$@") awk -v copies="$copies" -v rule="$down" '\''
+BEGIN { n = split(ENVIRON["own"], list, "\n"); for (i = 1; i <= n; i++) if (list[i] != "") { own[list[i]] = 1; wanted++ } }
+/^Brick / { brick = substr($0, 7); set = int(at / copies); at++; mine = (brick in own)
+  if (mine) { found[brick] = 1; goes[set] = 1 } else stays[set]++; next }
+/^Status: / { if ($0 !~ /^Status: Connected/) { if (mine) { dead[set] = 1; down = brick } else bad[set] = 1 } next }
 /^Number of entries: / || /^ *$/ { next }
-brick != except { seen[$0]++; if ($0 ~ /split-brain/) bad = 1 }
-END { if (!dead) for (entry in seen) if (seen[entry] != bricks) bad = 1; if (bricks && !bad) print "in step" }'\''' in-step gv0 pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step' || die 'others-in-step-gv0 did not work'
+mine { bad[set] = 1; next }
+{ seen[set, $0]++; if ($0 ~ /split-brain/) bad[set] = 1 }
+END {
+  if (!at) exit
+  if (rule == "new-stick") for (brick in own) if (!(brick in found)) { print "no such brick: " brick; exit }
+  if (rule == "unknown" && down != "") { print "down: " down; exit }
+  for (set in goes) if (!(set in stays)) exit
+  for (set in bad) if (!wanted || set in goes) exit
+  for (entry in seen) {
+    split(entry, part, SUBSEP); set = part[1]
+    if ((!wanted || set in goes) && !(set in dead) && seen[entry] != stays[set]) exit
+  }
+  print "in step"
+}'\''' in-step gv0 4 new-stick pi3:/srv/gluster/sda/gv0 | grep -qxF -- 'in step' || die 'others-in-step-gv0 did not work'
 fi
 
 # reset-gv0: the brick's process ends, if it still runs on the dead stick
@@ -129,6 +211,18 @@ else
   mkdir -p /srv/gluster/sda
   mount -t xfs -o noatime,inode64 UUID=60e3cf39-ade0-83d1-ab72-855fd3ce809f /srv/gluster/sda
   lines 60e3cf39-ade0-83d1-ab72-855fd3ce809f findmnt -nro UUID --mountpoint /srv/gluster/sda | grep -qxF -- 60e3cf39-ade0-83d1-ab72-855fd3ce809f || die 'mount-sda did not work'
+fi
+
+# new-gv0: a brick's data in this place is the old stick's: its brick only has to be started, and writing over it may take the only good copy
+if lines new sh -c 'if ! [ -d "$3/.glusterfs" ]; then echo new
+elif gluster volume status "$1" "$2" detail | tr -s '\'' '\'' | grep -qx '\''Online : Y *'\''; then echo new; fi' new gv0 pi3:/srv/gluster/sda/gv0 /srv/gluster/sda/gv0 | grep -qxF -- new; then
+  say 'new-gv0: already so'
+else
+  say 'new-gv0: wait for it, at most 30 s'
+  n=0; until lines new sh -c 'if ! [ -d "$3/.glusterfs" ]; then echo new
+elif gluster volume status "$1" "$2" detail | tr -s '\'' '\'' | grep -qx '\''Online : Y *'\''; then echo new; fi' new gv0 pi3:/srv/gluster/sda/gv0 /srv/gluster/sda/gv0 | grep -qxF -- new; do n=$((n+1)); [ $n -lt 31 ] || break; sleep 1; done
+  lines new sh -c 'if ! [ -d "$3/.glusterfs" ]; then echo new
+elif gluster volume status "$1" "$2" detail | tr -s '\'' '\'' | grep -qx '\''Online : Y *'\''; then echo new; fi' new gv0 pi3:/srv/gluster/sda/gv0 /srv/gluster/sda/gv0 | grep -qxF -- new || die 'new-gv0 did not work'
 fi
 
 # folder-gv0: the brick's folder; a reset, unlike a new volume, does not make it
