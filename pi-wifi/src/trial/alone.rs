@@ -31,11 +31,14 @@ impl Trial<'_> {
             .run()?;
         let control = format!("/run/wpa_supplicant/{interface}");
         let (process, started) = self.begun(&number, &control)?;
-        let guard = self.guard(Undo {
-            end: Some((process, started)),
-            remove: vec![path.clone()],
-            ..Undo::default()
-        })?;
+        let guard = self.guard(
+            Undo {
+                end: Some((process, started)),
+                remove: vec![path.clone()],
+                ..Undo::default()
+            },
+            0,
+        )?;
         let listener = Control::open(&control)?;
         listener.attach()?;
         let came = self
