@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod alone;
+mod client;
 mod failure;
 mod network_manager;
 mod supplicant;
