@@ -209,7 +209,7 @@ impl Acting<'_> {
             .run()?
         {
             Outcome::Came(guard, kept) => Ok(Some((guard, kept))),
-            Outcome::TakenBack(finding) => Err(Refusal(*finding).into()),
+            Outcome::TakenBack(finding) => Err(Refusal(finding).into()),
         }
     }
 

@@ -62,7 +62,7 @@ pub enum Outcome {
     /// The networks are there. They are taken back unless the guard is told to keep them.
     Came(Guard, Kept),
     /// They are not, and the former state is there again, or said not to be.
-    TakenBack(Box<Finding>),
+    TakenBack(Finding),
 }
 
 /// What a trial that came left behind.
@@ -146,7 +146,7 @@ impl Trial<'_> {
         }
         let again = self.former.is_none() || again();
         let finding = self.finding(&failure, seconds, again, back.err());
-        Ok(Outcome::TakenBack(Box::new(finding)))
+        Ok(Outcome::TakenBack(finding))
     }
 }
 
