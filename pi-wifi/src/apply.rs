@@ -4,11 +4,12 @@ use crate::answer::NodeAnswer;
 use crate::check;
 use crate::content::File;
 use crate::control::Control;
+use crate::guard::Guard;
 use crate::job::{Done, Job};
 use crate::owner;
 use crate::plan;
 use crate::render::common::ONE_SUBNET;
-use crate::request::Site;
+use crate::request::{Request, Site};
 use crate::stack::Stack;
 use crate::trial::{Kept, Outcome, is_in};
 use crate::wish;
@@ -17,13 +18,15 @@ use cluster::command::Command;
 use cluster::edge::node::identity;
 use cluster::finding::{self, Finding};
 use cluster::plan::{Action, KernelCall, Step};
-use cluster::run::{self, Journal, Refusal, system_path};
+use cluster::run::Refusal;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+mod lasting;
 mod radio;
 mod this_node;
 mod watch_unit;
@@ -32,9 +35,10 @@ mod writer;
 pub use radio::set_power_save;
 pub use watch_unit::install_watch;
 
+use lasting::Lasting;
 use radio::{load, set_country, unblock};
 use this_node::{chosen, differs, on_this_node};
-use writer::{Writer, present};
+use writer::present;
 
 /// How long a device may take until it is there, and rules until they hold.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -102,22 +106,22 @@ impl Acting<'_> {
         let steps = std::mem::take(&mut answer.steps);
         let (lasting, radio): (Vec<Step>, Vec<Step>) = steps
             .into_iter()
-            .partition(|step| step.id.starts_with("write-") || step.id == "enable");
+            .partition(|step| step.id.starts_with("write-") || step.id.starts_with("enable"));
         let on_card = !self.job.root.is_system();
+        let begun = self.begin(site, lasting.clone(), on_card)?;
         if on_card || request.stack == Stack::CloudConfig {
-            answer.changed = self.last(site, lasting.clone(), on_card)?;
+            answer.changed = self.last(site, begun)?;
             answer.pending = on_card || answer.changed;
             answer.steps = lasting;
             return Ok(());
         }
-        let mut kept = Kept::default();
+        let mut trial = None;
         for step in radio.iter().filter(|step| step.id != "power-save") {
-            answer.changed |= self.radio(site, step, &mut kept, findings)?;
+            answer.changed |= self.radio(site, step, &mut trial, findings)?;
         }
-        answer.changed |= self.last(site, lasting.clone(), false)?;
-        self.clear(site, &kept)?;
+        answer.changed |= self.keep(site, begun, trial)?;
         for step in radio.iter().filter(|step| step.id == "power-save") {
-            answer.changed |= self.radio(site, step, &mut kept, findings)?;
+            answer.changed |= self.radio(site, step, &mut None, findings)?;
         }
         answer.pending = false;
         answer.steps = radio.into_iter().chain(lasting).collect();
@@ -125,26 +129,33 @@ impl Acting<'_> {
         Ok(())
     }
 
-    /// What lasts, through the journal. Whether something was done.
-    fn last(&self, site: Site<'_>, steps: Vec<Step>, on_card: bool) -> anyhow::Result<bool> {
-        let steps = steps
-            .into_iter()
-            .filter(|step| !on_card || step.id.starts_with("write-"));
-        let plan = plan::plan(site.request, steps.collect());
-        let path = system_path("pi-wifi", &site.request.interface);
-        let path = self
-            .job
-            .cli
-            .node
-            .sysroot
-            .join(path.strip_prefix("/").unwrap_or(&path));
-        let journal = Journal::open(&path, "pi-wifi")?;
-        let mut writer = Writer {
-            files: self.files,
-            site,
-            root: self.job.root,
+    /// Makes what was tried last; only then its guard goes. Whether something was done.
+    fn keep(
+        &self,
+        site: Site<'_>,
+        begun: Lasting,
+        trial: Option<(Guard, Kept)>,
+    ) -> anyhow::Result<bool> {
+        let root = self.job.root;
+        let Some((guard, kept)) = trial else {
+            let did = self.last(site, begun)?;
+            self.clear(site, &Kept::default())?;
+            return Ok(did);
         };
-        Ok(!run::apply(journal, &plan, &mut writer)?.did.is_empty())
+        let lasted = guard.stands(root).and_then(|()| self.last(site, begun));
+        match lasted {
+            Ok(did) => {
+                guard
+                    .keep(root)
+                    .context("ending the guard; the files are written already")?;
+                self.clear(site, &kept)?;
+                Ok(did)
+            }
+            Err(error) => match guard.take_back(root) {
+                Ok(()) => Err(error),
+                Err(back) => Err(back.context(format!("taking the trial back after: {error:#}"))),
+            },
+        }
     }
 
     /// A step that touches the radio. Whether something was done.
@@ -152,7 +163,7 @@ impl Acting<'_> {
         &self,
         site: Site<'_>,
         step: &Step,
-        kept: &mut Kept,
+        trial: &mut Option<(Guard, Kept)>,
         findings: &mut Vec<Finding>,
     ) -> anyhow::Result<bool> {
         let interface = &site.request.interface;
@@ -167,11 +178,16 @@ impl Acting<'_> {
             Action::Kernel(KernelCall::RadioPowerSave { interface, enabled }) => {
                 set_power_save(interface, *enabled, findings)
             }
-            _ => self.try_out(site, kept),
+            _ => {
+                *trial = self.try_out(site)?;
+                findings.extend(trial.as_ref().and_then(|_| untried(site.request)));
+                Ok(trial.is_some())
+            }
         }
     }
 
-    fn try_out(&self, site: Site<'_>, kept: &mut Kept) -> anyhow::Result<bool> {
+    /// The trial, where there is something to try.
+    fn try_out(&self, site: Site<'_>) -> anyhow::Result<Option<(Guard, Kept)>> {
         let root = self.job.root;
         let secret = self
             .files
@@ -182,7 +198,7 @@ impl Acting<'_> {
             same &= present(root, file, site)?;
         }
         if same && is_in(site.request, root)? {
-            return Ok(false);
+            return Ok(None);
         }
         let owner = owner::find(root, &site.request.interface);
         let before = check::addresses(&site.request.interface);
@@ -192,11 +208,8 @@ impl Acting<'_> {
             .trial(site, &owner, &before, former.as_deref())
             .run()?
         {
-            Outcome::Kept(kept_now) => {
-                *kept = kept_now;
-                Ok(true)
-            }
-            Outcome::TakenBack(finding) => Err(Refusal(*finding).into()),
+            Outcome::Came(guard, kept) => Ok(Some((guard, kept))),
+            Outcome::TakenBack(finding) => Err(Refusal(finding).into()),
         }
     }
 
@@ -231,4 +244,18 @@ impl Acting<'_> {
         }
         Ok(())
     }
+}
+
+/// A fixed address that the interface does not have: whoever has it keeps the one that it had until the files are read.
+fn untried(request: &Request) -> Option<Finding> {
+    let address = request.address.as_deref()?;
+    let wanted: IpAddr = address.split('/').next()?.parse().ok()?;
+    if check::addresses(&request.interface).contains(&wanted) {
+        return None;
+    }
+    let message = format!(
+        "the network was tried, and the address {address} was not: it is taken when the files are read, at the next start at the latest"
+    );
+    let fix = "make sure that nobody else has it and that it is of the network's subnet before the node restarts";
+    Some(Finding::warning("wifi-address-untried", &request.interface, message).fix(fix))
 }

@@ -5,7 +5,7 @@
 
 use crate::control::Control;
 use crate::processes::parent_and_start;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use cluster::command::Command;
 use cluster::root::{Attributes, Root};
 use nix::sys::signal::{Signal, kill};
@@ -37,6 +37,9 @@ pub struct Undo {
     pub end: Option<(u32, u64)>,
     /// Commands that run at the end.
     pub run: Vec<Vec<String>>,
+    /// Commands that run then, and may fail: what they take back may not have been begun.
+    #[serde(default)]
+    pub attempt: Vec<Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +52,7 @@ struct Trial {
 
 /// A trial that somebody guards.
 #[derive(Debug)]
+#[must_use = "the guard takes the trial back unless it is kept"]
 pub struct Guard {
     path: String,
     undo: Undo,
@@ -74,7 +78,8 @@ impl Guard {
             limit_s: limit.as_secs(),
             undo: undo.clone(),
         };
-        let path = format!("{FOLDER}/{interface}.trial");
+        // Of this run alone: another one must not end this one's guard.
+        let path = format!("{FOLDER}/{interface}.{process}.trial");
         let text = serde_json::to_vec(&trial).context("writing the trial down")?;
         let attributes = Attributes {
             mode: 0o600,
@@ -87,14 +92,27 @@ impl Guard {
         Ok(Self { path, undo })
     }
 
+    /// Whether it stands: the trial was not taken back meanwhile.
+    ///
+    /// # Errors
+    /// It was, or nobody can tell.
+    pub fn stands(&self, root: &Root) -> anyhow::Result<()> {
+        let looking = || format!("looking at {}", self.path);
+        if root.exists(Path::new(&self.path)).with_context(looking)? {
+            return Ok(());
+        }
+        Err(taken_back())
+    }
+
     /// The trial stays: the guard ends.
     ///
     /// # Errors
-    /// What the file system reports.
+    /// It took the trial back meanwhile; what the file system reports.
     pub fn keep(self, root: &Root) -> anyhow::Result<()> {
-        root.remove(Path::new(&self.path))
-            .map(drop)
-            .with_context(|| format!("removing {}", self.path))
+        if self.end(root)? {
+            return Ok(());
+        }
+        Err(taken_back())
     }
 
     /// Takes the trial back now, and ends the guard.
@@ -103,8 +121,18 @@ impl Guard {
     /// What keeps it from being taken back; the guard then tries as well.
     pub fn take_back(self, root: &Root) -> anyhow::Result<()> {
         take_back(root, &self.undo)?;
-        self.keep(root)
+        self.end(root).map(drop)
     }
+
+    /// Whether it was still there.
+    fn end(&self, root: &Root) -> anyhow::Result<bool> {
+        root.remove(Path::new(&self.path))
+            .with_context(|| format!("removing {}", self.path))
+    }
+}
+
+fn taken_back() -> anyhow::Error {
+    anyhow!("the trial took too long, and its guard took it back")
 }
 
 /// Starts this same program as a guard, out of reach of what may end its parent.
@@ -155,11 +183,11 @@ pub fn watch(root: &Root, path: &Path) -> anyhow::Result<()> {
         }
         thread::sleep(PAUSE);
     }
-    if read(root, path)?.is_none() {
+    // Whoever removes the file has the say: from now on it cannot be kept any more.
+    if !root.remove(path).context("ending the trial")? {
         return Ok(());
     }
-    take_back(root, &trial.undo)?;
-    root.remove(path).map(drop).context("ending the trial")
+    take_back(root, &trial.undo)
 }
 
 fn read(root: &Root, path: &Path) -> anyhow::Result<Option<Trial>> {
@@ -197,25 +225,78 @@ fn take_back(root: &Root, undo: &Undo) -> anyhow::Result<()> {
         );
     }
     for argv in &undo.run {
-        if let Some((program, arguments)) = argv.split_first() {
-            note(
-                Command::new(program)
-                    .args(arguments)
-                    .run()
-                    .map(drop)
-                    .map_err(Into::into),
-            );
-        }
+        note(run(argv));
+    }
+    for argv in &undo.attempt {
+        // Where it was not begun there is nothing to take back.
+        let _ = run(argv);
     }
     first
 }
 
+fn run(argv: &[String]) -> anyhow::Result<()> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Ok(());
+    };
+    Command::new(program).args(arguments).run()?;
+    Ok(())
+}
+
 /// Ends a program, if it is still the one that was started.
-fn end(root: &Root, process: u32, started: u64) {
+pub(crate) fn end(root: &Root, process: u32, started: u64) {
     let same = parent_and_start(root, process).is_some_and(|(_, now)| now == started);
     // 0 and 1 would be everybody.
     if let Some(id) = i32::try_from(process).ok().filter(|id| same && *id > 1) {
         // Gone in between is as well.
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_back_cannot_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let guard = || Guard {
+            path: "/wlan0.1.trial".to_owned(),
+            undo: Undo::default(),
+        };
+        let file = folder.path().join("wlan0.1.trial");
+        std::fs::write(&file, "").unwrap();
+        guard().stands(&root).unwrap();
+        guard().keep(&root).unwrap();
+        assert!(!file.exists());
+        assert!(guard().stands(&root).is_err());
+        let error = guard().keep(&root).unwrap_err();
+        assert!(error.to_string().contains("took it back"), "{error}");
+        guard().take_back(&root).unwrap();
+    }
+
+    #[test]
+    fn the_guard_of_a_dead_program_takes_back_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        for name in ["tried", "wlan0.1.trial"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let trial = Trial {
+            process: 1,
+            started: 1,
+            limit_s: 0,
+            undo: Undo {
+                remove: vec!["/tried".to_owned()],
+                attempt: vec![vec!["false".to_owned()], vec!["no-such-program".to_owned()]],
+                ..Undo::default()
+            },
+        };
+        let path = Path::new("/wlan0.1.trial");
+        let text = serde_json::to_vec(&trial).unwrap();
+        std::fs::write(folder.path().join("wlan0.1.trial"), text).unwrap();
+        watch(&root, path).unwrap();
+        assert!(root.names(Path::new("/")).unwrap().is_empty());
+        watch(&root, path).unwrap();
     }
 }

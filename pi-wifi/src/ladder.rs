@@ -40,6 +40,9 @@ const FACTOR: u32 = 2;
 const MOST: u32 = 16;
 /// A link that holds for this long is well: the next loss begins anew.
 const WELL: Duration = Duration::from_secs(300);
+/// A network whose key worked before is given up for this long after the last word of a wrong key: a handshake that a weak
+/// signal loses is told of in the same words. Longer than wpa_supplicant waits between two tries.
+const STOPPED: Duration = Duration::from_secs(600);
 
 /// Where on the ladder a watcher stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,25 +55,33 @@ pub struct Ladder {
     done: usize,
     /// What the waits are multiplied by.
     slower: u32,
-    stopped: bool,
+    /// How often the machine was restarted since the link last held.
+    restarts: u32,
+    /// Whether the link was ever there.
+    worked: bool,
+    /// When the last word of a wrong key came.
+    stopped: Option<Instant>,
 }
 
 impl Ladder {
-    /// At its foot.
-    pub fn new(now: Instant) -> Self {
+    /// At its foot, after so many restarts of the machine.
+    pub fn new(now: Instant, restarts: u32) -> Self {
         Self {
             since: now,
             came: None,
             done: 0,
             slower: 1,
-            stopped: false,
+            restarts,
+            worked: false,
+            stopped: None,
         }
     }
 
     /// The link is there.
     pub fn connected(&mut self, now: Instant) {
         self.came = Some(now);
-        self.stopped = false;
+        self.worked = true;
+        self.stopped = None;
     }
 
     /// The link is gone. Soon after it came the ladder goes on where it was, so that a link that flaps is not
@@ -87,38 +98,73 @@ impl Ladder {
         self.came = None;
     }
 
-    /// Nothing of it would help.
-    pub fn stop(&mut self) {
-        self.stopped = true;
+    /// Whether there are restarts to forget, because the link holds.
+    pub fn forget_restarts(&mut self, now: Instant) -> bool {
+        let holds = self
+            .came
+            .is_some_and(|came| now.duration_since(came) >= WELL);
+        holds && std::mem::take(&mut self.restarts) > 0
+    }
+
+    /// The key is said to be wrong: nothing of it would help.
+    pub fn stop(&mut self, now: Instant) {
+        self.stopped = Some(now);
     }
 
     /// Whether it was stopped.
     pub fn is_stopped(&self) -> bool {
-        self.stopped
+        self.stopped.is_some()
+    }
+
+    /// Whether it goes on by itself once it was stopped.
+    pub fn resumes(&self) -> bool {
+        self.worked
     }
 
     /// The step that it is time for.
     pub fn next(&mut self, now: Instant, reboot: bool) -> Option<Rung> {
-        if self.stopped {
-            return None;
+        if let Some(stopped) = self.stopped {
+            if !self.worked || now.duration_since(stopped) < STOPPED {
+                return None;
+            }
+            self.stopped = None;
+            self.since = now;
         }
         let rungs = if reboot { &RUNGS[..] } else { &RUNGS[..3] };
+        if self.done >= rungs.len() {
+            // The last step may not be done any more.
+            self.again();
+        }
         let before = self
             .done
             .checked_sub(1)
             .map_or(Duration::ZERO, |last| rungs[last].1);
         let (rung, wait) = rungs[self.done];
         // From one step to the next, so that a ladder that was entered half way up waits too.
-        if now.duration_since(self.since) < (wait - before) * self.slower {
+        if now.duration_since(self.since) < (wait - before) * self.factor(rung) {
             return None;
         }
         self.since = now;
         self.done += 1;
         if self.done == rungs.len() {
-            self.done = 0;
-            self.slower = (self.slower * FACTOR).min(MOST);
+            self.again();
         }
         Some(rung)
+    }
+
+    /// From the foot again, more slowly.
+    fn again(&mut self) {
+        self.done = 0;
+        self.slower = (self.slower * FACTOR).min(MOST);
+    }
+
+    /// How much slower a step comes. A restart takes the ladder with it, but for how many there were.
+    fn factor(&self, rung: Rung) -> u32 {
+        let restarts = match rung {
+            Rung::Reboot => FACTOR.saturating_pow(self.restarts),
+            _ => 1,
+        };
+        self.slower.saturating_mul(restarts).min(MOST)
     }
 }
 
@@ -136,7 +182,7 @@ mod tests {
     #[test]
     fn it_begins_mildly_and_becomes_slower() {
         let start = Instant::now();
-        let mut ladder = Ladder::new(start);
+        let mut ladder = Ladder::new(start, 0);
         ladder.lost(start);
         let steps = climb(&mut ladder, start, 460, false);
         let expected = [
@@ -148,7 +194,7 @@ mod tests {
             (450, Rung::ReloadModule),
         ];
         assert_eq!(steps, expected);
-        let mut ladder = Ladder::new(start);
+        let mut ladder = Ladder::new(start, 0);
         let steps = climb(&mut ladder, start, 1000, true);
         assert_eq!(steps[3], (600, Rung::Reboot));
     }
@@ -157,8 +203,8 @@ mod tests {
     fn a_wrong_key_stops_it_and_a_link_that_holds_resets_it() {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
-        let mut ladder = Ladder::new(start);
-        ladder.stop();
+        let mut ladder = Ladder::new(start, 0);
+        ladder.stop(start);
         assert_eq!(climb(&mut ladder, start, 2000, true), []);
         ladder.connected(at(2000));
         assert!(!ladder.is_stopped());
@@ -172,5 +218,48 @@ mod tests {
         ladder.connected(at(2080));
         ladder.lost(at(3000));
         assert_eq!(ladder.next(at(3015), false), Some(Rung::Reassociate));
+    }
+
+    #[test]
+    fn a_key_that_worked_is_tried_again() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut ladder = Ladder::new(start, 0);
+        ladder.connected(start);
+        ladder.lost(at(400));
+        ladder.stop(at(410));
+        ladder.stop(at(700));
+        assert!(ladder.is_stopped() && ladder.resumes());
+        assert_eq!(ladder.next(at(1299), false), None);
+        assert_eq!(ladder.next(at(1300), false), None);
+        assert!(!ladder.is_stopped());
+        assert_eq!(ladder.next(at(1315), false), Some(Rung::Reassociate));
+    }
+
+    #[test]
+    fn each_restart_makes_the_next_wait_twice_as_long() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        for (restarts, wait) in [(0, 450), (1, 900), (3, 3600), (4, 7200), (99, 7200)] {
+            let mut ladder = Ladder::new(start, restarts);
+            let steps = climb(&mut ladder, start, 150 + wait, true);
+            assert_eq!(steps[2], (150, Rung::ReloadModule));
+            assert_eq!(steps[3], (150 + wait, Rung::Reboot), "{restarts}");
+        }
+        let mut ladder = Ladder::new(start, 3);
+        ladder.connected(start);
+        assert!(!ladder.forget_restarts(at(299)));
+        assert!(ladder.forget_restarts(at(300)));
+        assert!(!ladder.forget_restarts(at(301)));
+    }
+
+    #[test]
+    fn a_restart_that_may_not_be_any_more_is_left_out() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut ladder = Ladder::new(start, 0);
+        assert_eq!(climb(&mut ladder, start, 150, true).len(), 3);
+        assert_eq!(ladder.next(at(179), false), None);
+        assert_eq!(ladder.next(at(180), false), Some(Rung::Reassociate));
     }
 }

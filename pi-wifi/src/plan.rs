@@ -162,6 +162,9 @@ pub fn steps(site: Site<'_>, files: &[File], limit_s: u64) -> Vec<Step> {
         let unit = render::systemd::unit(&request.interface);
         let why = "the radio's program starts with the system";
         steps.push(Step::enable_unit("enable", why, &unit));
+        let why = "who gives the radio its address starts with the system";
+        let networkd = "systemd-networkd.service";
+        steps.push(Step::enable_unit("enable-networkd", why, networkd));
     }
     if radio {
         steps.push(power_save_step(&request.interface));

@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod alone;
+mod client;
 mod failure;
 mod network_manager;
 mod supplicant;
@@ -29,6 +30,8 @@ use failure::Failure;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the old network may take until it is back.
 const BACK: Duration = Duration::from_secs(30);
+/// How long it may take to make a kept trial last: files and systemd's units.
+const LASTING: Duration = Duration::from_secs(120);
 /// How long what is sent over the connection may wait for its acknowledgement: a retransmission or three.
 const SSH_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -56,13 +59,13 @@ pub struct Trial<'a> {
 /// How a trial ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The networks are there; the guard is gone.
-    Kept(Kept),
+    /// The networks are there. They are taken back unless the guard is told to keep them.
+    Came(Guard, Kept),
     /// They are not, and the former state is there again, or said not to be.
-    TakenBack(Box<Finding>),
+    TakenBack(Finding),
 }
 
-/// What a trial that was kept left behind.
+/// What a trial that came left behind.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// Commands for wpa_supplicant that clear away what was there before.
@@ -110,10 +113,14 @@ impl Trial<'_> {
         &self.site.request.interface
     }
 
-    fn guard(&self, undo: Undo) -> anyhow::Result<Guard> {
-        // Longer than all waiting together: it is there for a program that hangs.
-        let limit = self.limit * 2 + BACK + SSH_PATIENCE;
-        Guard::start(self.root, self.interface(), limit, undo)
+    /// The guard, for a trial that waits for `networks` one after the other.
+    fn guard(&self, undo: Undo, networks: usize) -> anyhow::Result<Guard> {
+        Guard::start(
+            self.root,
+            self.interface(),
+            longest(self.limit, networks),
+            undo,
+        )
     }
 
     fn settle(
@@ -123,8 +130,7 @@ impl Trial<'_> {
         kept: Kept,
     ) -> anyhow::Result<Outcome> {
         let Err(failure) = came else {
-            guard.keep(self.root)?;
-            return Ok(Outcome::Kept(kept));
+            return Ok(Outcome::Came(guard, kept));
         };
         let seconds = self.begun.elapsed().as_secs();
         let back = guard.take_back(self.root);
@@ -140,8 +146,14 @@ impl Trial<'_> {
         }
         let again = self.former.is_none() || again();
         let finding = self.finding(&failure, seconds, again, back.err());
-        Ok(Outcome::TakenBack(Box::new(finding)))
+        Ok(Outcome::TakenBack(finding))
     }
+}
+
+/// Longer than all waiting together: the guard's time is there for a program that hangs.
+fn longest(limit: Duration, networks: usize) -> Duration {
+    let each = limit + network_manager::MORE;
+    each * networks as u32 + limit * 2 + BACK + SSH_PATIENCE + LASTING
 }
 
 /// Whether the interface is in one of the networks of a request, authorized.
@@ -166,4 +178,19 @@ fn write_secret(path: &str, content: &Content, networks: &[Network]) -> anyhow::
         .reveal(networks)
         .with_context(|| format!("writing {path}: a key is not known"))?;
     write_file(Path::new(path), 0o600, |out| out.write_all(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_waits_for_every_network() {
+        let limit = Duration::from_secs(45);
+        for networks in [1, 2, 9] {
+            // Each is brought up by itself, then the association and the address are waited for.
+            let waiting = (limit + network_manager::MORE) * networks + limit * 2 + SSH_PATIENCE;
+            assert!(longest(limit, networks as usize) > waiting);
+        }
+    }
 }

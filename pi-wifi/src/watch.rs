@@ -19,9 +19,13 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
 mod mend;
+mod restart;
+mod restarts;
 
 /// How long nothing is looked at where all is well and no event comes.
 const CALM: Duration = Duration::from_secs(30);
+/// How long commands of the ladder may take.
+const LIMIT: Duration = Duration::from_secs(60);
 /// How often it is looked where the link is gone.
 const ALERT: Duration = Duration::from_secs(2);
 
@@ -52,7 +56,7 @@ pub fn run(cli: &Cli, root: &Root, interface: &str) -> anyhow::Result<()> {
         root,
         interface,
         seen: None,
-        ladder: Ladder::new(Instant::now()),
+        ladder: Ladder::new(Instant::now(), restarts::count(root, interface)),
         counts: BTreeMap::new(),
         control: None,
         module: None,
@@ -212,19 +216,31 @@ impl Watcher<'_> {
                     if event.starts_with("CTRL-EVENT-TERMINATING") {
                         self.control = None;
                     }
-                    if trouble(&event) == Some(Trouble::WrongKey) && !self.ladder.is_stopped() {
-                        self.ladder.stop();
-                        self.count("wrong-key");
-                        self.say(
-                            "wrong-key",
-                            json!({"meaning": "nothing is tried: only another key helps"}),
-                        )?;
+                    if trouble(&event) == Some(Trouble::WrongKey) {
+                        self.wrong_key()?;
                     }
                 }
                 Ok(None) => return Ok(()),
                 Err(_) => self.control = None,
             }
         }
+    }
+
+    /// The ladder stops; said once.
+    fn wrong_key(&mut self) -> anyhow::Result<()> {
+        let known = self.ladder.is_stopped();
+        self.ladder.stop(Instant::now());
+        if known {
+            return Ok(());
+        }
+        self.count("wrong-key");
+        let meaning = match self.ladder.resumes() {
+            true => {
+                "nothing is tried until this was not said for ten minutes: another key helps, or a better signal"
+            }
+            false => "nothing is tried: only another key helps",
+        };
+        self.say("wrong-key", json!({"meaning": meaning}))
     }
 
     fn count(&mut self, what: &'static str) {

@@ -238,6 +238,80 @@ fn a_secret_that_is_not_there_is_a_warning_and_an_error_where_it_is_needed() {
     assert_eq!(ids(&elsewhere), ["wifi-secret-missing"]);
 }
 
+/// Runs the script that a document becomes, below `root`, with the secrets in `there`: the tool itself sees none.
+fn script(folder: &TempDir, stack: &str, more: &Value) -> Outcome {
+    let arguments = ["-f", "sh", "--stack", stack, "--netplan-version", "0.107.1"];
+    let outcome = run(folder, &arguments, &ieee(more));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    write(folder.path().join("script"), outcome.text()).unwrap();
+    Program::new("/bin/sh")
+        .args(["-c", "ROOT=root SECRETS=there sh script"])
+        .folder(folder.path())
+        .run()
+        .unwrap()
+}
+
+#[test]
+fn a_script_without_its_secret_stops_before_it_writes() {
+    for stack in ["wpa-supplicant", "networkmanager", "netplan", "systemd"] {
+        for security in ["wpa3", "mixed", "wpa2"] {
+            let folder = folder(&[]);
+            std::fs::create_dir(folder.path().join("there")).unwrap();
+            secret(&folder, "there/control", "1234567\t8", 0o600);
+            for file in ["psk", "control"] {
+                let more = json!({"security": security, "psk_file": file});
+                let outcome = script(&folder, stack, &more);
+                assert_eq!(outcome.code, Some(1), "{stack} {more}: {}", outcome.stderr);
+                let words = format!(
+                    "stopped: {}",
+                    if file == "psk" {
+                        "reading psk"
+                    } else {
+                        "control: "
+                    }
+                );
+                assert!(
+                    outcome.stderr.contains(&words),
+                    "{stack} {more}: {}",
+                    outcome.stderr
+                );
+                assert!(!folder.path().join("root").exists(), "{stack} {more}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_script_takes_one_line_end_as_the_tool_does() {
+    for (stack, path, text) in [
+        (
+            "wpa-supplicant",
+            "etc/wpa_supplicant/wpa_supplicant.conf",
+            "sae_password=70617373776f7264\n",
+        ),
+        (
+            "networkmanager",
+            "etc/NetworkManager/system-connections/pi-wifi-IEEE.nmconnection",
+            "psk=password\n",
+        ),
+        (
+            "netplan",
+            "etc/netplan/60-pi-wifi.yaml",
+            "password: \"password\"\n",
+        ),
+    ] {
+        for content in ["password", "password\n", "password\r\n"] {
+            let folder = folder(&[]);
+            std::fs::create_dir(folder.path().join("there")).unwrap();
+            secret(&folder, "there/psk", content, 0o600);
+            let outcome = script(&folder, stack, &json!({"security": "wpa3"}));
+            assert_eq!(outcome.code, Some(0), "{stack}: {}", outcome.stderr);
+            let written = std::fs::read_to_string(folder.path().join("root").join(path)).unwrap();
+            assert!(written.contains(text), "{stack} {content:?}: {written}");
+        }
+    }
+}
+
 #[test]
 fn what_a_stack_cannot_express_is_refused_by_its_name() {
     let folder = folder(&[("psk", "password"), ("quote", "a\"b#cdefgh"), ("key", KEY)]);
@@ -453,6 +527,33 @@ fn a_plan_that_was_reviewed_is_what_happens() {
     let outcome = run(&folder, &apply, &planned.text());
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.json().unwrap()["changed"], true);
+}
+
+#[test]
+fn a_watch_that_may_restart_the_machine_is_installed_so() {
+    let folder = folder(&[]);
+    std::fs::create_dir(folder.path().join("card")).unwrap();
+    let arguments = [
+        "-n",
+        "--install-watch",
+        "--apply",
+        "--sysroot",
+        "card",
+        "--interface",
+        "wlan1",
+    ];
+    for (more, words) in [
+        (&[][..], "--interface wlan1\n"),
+        (&["--reboot"][..], "--interface wlan1 --reboot\n"),
+    ] {
+        let outcome = run(&folder, &[&arguments[..], more].concat(), "");
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let unit = folder
+            .path()
+            .join("card/etc/systemd/system/pi-wifi-watch.service");
+        let unit = std::fs::read_to_string(unit).unwrap();
+        assert!(unit.contains(words), "{unit}");
+    }
 }
 
 #[test]

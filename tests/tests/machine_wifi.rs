@@ -60,6 +60,22 @@ const CHECKS: &[(&str, &str)] = &[
         "network wpa2 | sed s/wpa2/nobody/ | sed s,/tmp/nobody.psk,/tmp/wpa2.psk, >/tmp/doc; ./pi-wifi --apply --only --limit 100 </tmp/doc >/dev/null & id=$!; sleep 4; is_in wpa2 && exit 97; kill -9 $id; soon is_in wpa2",
     ),
     (
+        "unwritable",
+        "network mixed >/tmp/doc; mount --bind /etc/wpa_supplicant /etc/wpa_supplicant; mount -o remount,ro,bind /etc/wpa_supplicant; ./pi-wifi --apply --only --limit 120 </tmp/doc; code=$?; umount /etc/wpa_supplicant; soon is_in wpa2 || exit 99; exit $code",
+    ),
+    (
+        "other-plan",
+        "network hidden | ./pi-wifi --apply --only; code=$?; is_in wpa2 || exit 99; wpa_cli list_networks >&2; exit $code",
+    ),
+    (
+        "finished",
+        "network mixed | ./pi-wifi --apply --only --limit 120 && is_in mixed",
+    ),
+    (
+        "back-again",
+        "network wpa2 | ./pi-wifi --apply --only --limit 120 && is_in wpa2",
+    ),
+    (
         "watch",
         "./pi-wifi -n --watch --apply --seconds 70 >/tmp/events & id=$!; sleep 2; stop_point wpa2; sleep 22; start_point wpa2; soon is_in wpa2 || exit 99; grep -E 'VmHWM|VmRSS' /proc/$id/status >&2; wait $id; cat /tmp/events",
     ),
@@ -224,6 +240,30 @@ fn what_does_not_connect_leaves_the_old_link() -> Result<()> {
 fn a_trial_whose_program_is_killed_is_taken_back() -> Result<()> {
     let Some(pc) = pc()? else { return Ok(()) };
     pc.check("killed")?.success().map(drop)
+}
+
+#[test]
+#[ignore = "machine: run by scripts/test"]
+fn what_cannot_be_made_to_last_is_taken_back() -> Result<()> {
+    let Some(pc) = pc()? else { return Ok(()) };
+    let check = pc.check("unwritable")?;
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    ensure!(
+        check.status == 1 && said.contains("Read-only file system"),
+        "{}: {said}",
+        check.status
+    );
+    // The journal that it left is another plan's: refused before the radio is touched.
+    let other = answer(pc, "other-plan", 3)?;
+    ensure!(
+        other["findings"][0]["id"] == "journal-other-plan" && other["changed"] == false,
+        "{other}"
+    );
+    for name in ["finished", "back-again"] {
+        let answer = answer(pc, name, 0)?;
+        ensure!(answer["changed"] == true, "{name}: {answer}");
+    }
+    Ok(())
 }
 
 #[test]

@@ -12,6 +12,8 @@ use cluster::plan::Step;
 
 /// The unit's name.
 const UNIT: &str = "pi-wifi-watch.service";
+/// The package's unit, which is for any interface.
+const TEMPLATE: &str = include_str!("../../pi-wifi-watch@.service");
 
 /// The unit's file, and the service's start with the system.
 pub fn install_watch(job: &Job<'_>, interface: &str) -> anyhow::Result<Done> {
@@ -21,7 +23,7 @@ pub fn install_watch(job: &Job<'_>, interface: &str) -> anyhow::Result<Done> {
             ..Done::default()
         });
     }
-    let file = unit_file(interface)?;
+    let file = unit_file(interface, job.cli.reboot)?;
     let steps = vec![
         plan::write_step("write-1", &file),
         Step::enable_unit("enable", "it watches from the start on", UNIT),
@@ -38,16 +40,27 @@ pub fn install_watch(job: &Job<'_>, interface: &str) -> anyhow::Result<Done> {
     Ok(done)
 }
 
-fn unit_file(interface: &str) -> anyhow::Result<File> {
+fn unit_file(interface: &str, reboot: bool) -> anyhow::Result<File> {
     let own = std::env::current_exe().context("finding this program")?;
-    let text = format!(
-        "[Unit]\nDescription=Watch the Wi-Fi link and mend it\nAfter=network.target\n\n[Service]\nExecStart={} -n --watch --apply --interface {interface}\nRestart=always\nRestartSec=10\nMemoryMax=32M\n\n[Install]\nWantedBy=multi-user.target\n",
-        own.display()
-    );
+    let text = unit_text(&own.display().to_string(), interface, reboot);
     Ok(File::new(
         format!("/etc/systemd/system/{UNIT}"),
         Content::plain(text),
     ))
+}
+
+/// The package's unit, for this program and one interface.
+fn unit_text(own: &str, interface: &str, reboot: bool) -> String {
+    let lines = TEMPLATE.lines().filter(|line| !line.starts_with('#'));
+    let lines = lines.map(|line| {
+        let flag = match reboot && line.starts_with("ExecStart=") {
+            true => " --reboot",
+            false => "",
+        };
+        let line = line.replace("%I", interface);
+        line.replace("/usr/bin/pi-wifi", own) + flag + "\n"
+    });
+    lines.collect()
 }
 
 /// Carries the steps out, and starts the unit where it was new. Whether something was done.
@@ -59,7 +72,9 @@ fn install(job: &Job<'_>, files: &[File], steps: &[Step]) -> anyhow::Result<bool
         files,
     };
     let on_card = !job.root.is_system();
-    let changed = acting.last(job.site("", &request), steps.to_vec(), on_card)?;
+    let site = job.site("", &request);
+    let begun = acting.begin(site, steps.to_vec(), on_card)?;
+    let changed = acting.last(site, begun)?;
     if !on_card && changed {
         Command::new("systemctl").args(["daemon-reload"]).run()?;
         Command::new("systemctl")
@@ -67,4 +82,22 @@ fn install(job: &Job<'_>, files: &[File], steps: &[Step]) -> anyhow::Result<bool
             .run()?;
     }
     Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unit_text;
+
+    #[test]
+    fn the_unit_is_the_packages_for_one_interface() {
+        let text = unit_text("/opt/pi-wifi", "wlan1", false);
+        let start = "ExecStart=/opt/pi-wifi -n --watch --apply --interface wlan1\n";
+        assert!(
+            text.starts_with("[Unit]\n") && text.contains(start),
+            "{text}"
+        );
+        assert!(!text.contains('%') && text.contains("MemoryMax="), "{text}");
+        let text = unit_text("/opt/pi-wifi", "wlan1", true);
+        assert!(text.contains("--interface wlan1 --reboot\n"), "{text}");
+    }
 }

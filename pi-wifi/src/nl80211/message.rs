@@ -18,22 +18,27 @@ pub const ERROR: u16 = 2;
 /// `NLMSG_DONE`: the end of a dump.
 pub const DONE: u16 = 3;
 
-/// A request of a generic netlink family.
+/// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
     bytes: Vec<u8>,
 }
 
 impl Request {
-    /// Without attributes.
+    /// Of a generic netlink family, without attributes.
     pub fn new(family: u16, command: u8, flags: u16, sequence: u32) -> Self {
-        let mut bytes = Vec::with_capacity(64);
+        Self::plain(family, flags, sequence, &[command, 1, 0, 0])
+    }
+
+    /// Of a family that is not generic: its type, and what follows the header.
+    pub fn plain(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend(0u32.to_ne_bytes());
-        bytes.extend(family.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
         bytes.extend((REQUEST | flags).to_ne_bytes());
         bytes.extend(sequence.to_ne_bytes());
         bytes.extend(0u32.to_ne_bytes());
-        bytes.extend([command, 1, 0, 0]);
+        bytes.extend(body);
         Self { bytes }
     }
 

@@ -73,7 +73,7 @@ impl Socket {
         command: u8,
         dump: bool,
         attributes: &[(u16, &[u8])],
-        mut take: impl FnMut(Message<'_>),
+        take: impl FnMut(Message<'_>),
     ) -> anyhow::Result<()> {
         self.sequence += 1;
         let flags = if dump { DUMP } else { ACK };
@@ -81,6 +81,24 @@ impl Socket {
         for (kind, value) in attributes {
             request = request.attribute(*kind, value);
         }
+        self.answer(request, take)
+    }
+
+    /// Asks a family that is not generic for all it has, and gives each message of the answer to `take`.
+    ///
+    /// # Errors
+    /// As [`Socket::ask`].
+    pub fn dump(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        take: impl FnMut(Message<'_>),
+    ) -> anyhow::Result<()> {
+        self.sequence += 1;
+        self.answer(Request::plain(kind, DUMP, self.sequence, body), take)
+    }
+
+    fn answer(&self, request: Request, mut take: impl FnMut(Message<'_>)) -> anyhow::Result<()> {
         send(self.socket.as_raw_fd(), &request.bytes(), MsgFlags::empty())
             .context("asking the kernel over netlink")?;
         let mut buffer = vec![0; BUFFER];

@@ -19,15 +19,27 @@ secrets=${SECRETS:-.}
 die() { printf 'stopped: %s\n' "$*" >&2; exit 1; }
 # FILE: the path below $secrets, unless it is absolute
 place() { case $1 in /*) printf %s "$1" ;; *) printf %s "$secrets/$1" ;; esac; }
-# FILE: the passphrase in it, without its line end; 8 to 63 bytes
+# FILE: the passphrase in it, without its line end; 8 to 63 bytes. Whoever calls it looks at its status: a pipe would lose that.
 phrase() {
   p=$(cat "$(place "$1")") || die "reading $1"
+  p=${p%"$(printf '\r')"}
   [ "${#p}" -ge 8 ] && [ "${#p}" -le 63 ] || die "$1: a passphrase has 8 to 63 bytes"
+  [ "$(printf %s "$p" | tr -d '\000-\037\177')" = "$p" ] || die "$1: a passphrase has no control characters"
   printf %s "$p"
+}
+# FILE: the passphrase in hexadecimal digits
+digits() {
+  d=$(phrase "$1") || exit 1
+  printf %s "$d" | od -An -v -tx1 | tr -d ' \n'
+}
+# FILE: the passphrase inside a keyfile. Each leading space becomes \s: mark the end of the lead, then take it space by space.
+keyfile() {
+  f=$(phrase "$1") || exit 1
+  printf %s "$f" | sed -e 's/\\/\\\\/g' -e ':a' -e 's/^\(\(\\s\)*\) /\1\\s/' -e 'ta'
 }
 # FILE: the passphrase inside a YAML text. What YAML takes for a line end or a mark of byte order it would change.
 yaml() {
-  y=$(phrase "$1")
+  y=$(phrase "$1") || exit 1
   for c in '\0342\0200\0250' '\0342\0200\0251' '\0357\0273\0277' '\0357\0277\0276' '\0357\0277\0277'; do
     case $y in *"$(printf %b "$c")"*) die "$1: YAML would change this passphrase" ;; esac
   done
@@ -35,13 +47,15 @@ yaml() {
 }
 # FILE SSID: the derived key
 derive() {
-  k=$(phrase "$1" | wpa_passphrase "$2" 2>/dev/null | sed -n 's/^[[:space:]]*psk=\([0-9a-f]*\)$/\1/p')
+  k=$(phrase "$1") || exit 1
+  k=$(printf %s "$k" | wpa_passphrase "$2" 2>/dev/null | sed -n 's/^[[:space:]]*psk=\([0-9a-f]*\)$/\1/p')
   [ "${#k}" = 64 ] || die "deriving the key of $1: is wpa_passphrase installed?"
   printf %s "$k"
 }
 # FILE: the derived key in it
 given() {
-  k=$(tr -d '\r\n' <"$(place "$1")" | tr A-F a-f)
+  k=$(cat "$(place "$1")") || die "reading $1"
+  k=$(printf %s "$k" | tr -d '\r\n' | tr A-F a-f)
   case $k in *[!0-9a-f]*) die "$1: not hexadecimal digits" ;; esac
   [ "${#k}" = 64 ] || die "$1: a derived key has 64 digits"
   printf %s "$k"
@@ -98,7 +112,7 @@ pub fn script(site: Site<'_>, files: &[File]) -> String {
             out.push_str(&name(number, network.ssid.bytes()));
         }
         out.push_str(&format!(
-            "{}=$({})\n",
+            "{}=$({}) || exit 1\n",
             variable(number, form),
             command(number, network, form)
         ));
@@ -147,12 +161,9 @@ fn command(number: usize, network: &Network, form: Form) -> String {
     match form {
         Form::KeyHex if derived => format!("given {file}"),
         Form::KeyHex => format!("derive {file} \"${{ssid_{number}}}\""),
-        Form::PhraseHex => format!("phrase {file} | od -An -v -tx1 | tr -d ' \\n'"),
+        Form::PhraseHex => format!("digits {file}"),
         Form::PhraseYaml => format!("yaml {file}"),
-        // Each leading space becomes \s: mark the end of the lead, then take it space by space.
-        Form::PhraseKeyfile => format!(
-            "phrase {file} | sed -e 's/\\\\/\\\\\\\\/g' -e ':a' -e 's/^\\(\\(\\\\s\\)*\\) /\\1\\\\s/' -e 'ta'"
-        ),
+        Form::PhraseKeyfile => format!("keyfile {file}"),
     }
 }
 

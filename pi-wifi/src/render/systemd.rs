@@ -11,10 +11,7 @@ pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
     let unit = unit(interface);
     let mut files = vec![
         File::new(supplicant_path(interface), wpa_supplicant::content(site)).private(),
-        File::new(
-            format!("/etc/systemd/network/25-pi-wifi-{interface}.network"),
-            network(site),
-        ),
+        File::new(network_path("/etc", interface), network(site)),
         File::new(
             format!("/etc/systemd/system/{unit}.d/pi-wifi.conf"),
             Content::plain(
@@ -26,6 +23,11 @@ pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
     files.push(common::power_save(site));
     files.extend(common::one_subnet(site));
     Ok(files)
+}
+
+/// networkd's file, below `/etc`, or below `/run` where a restart shall take it away; the former hides the latter.
+pub(crate) fn network_path(folder: &str, interface: &str) -> String {
+    format!("{folder}/systemd/network/25-pi-wifi-{interface}.network")
 }
 
 /// The file that the unit of wpa_supplicant reads.
@@ -45,7 +47,7 @@ pub fn unit(interface: &str) -> String {
     name + ".service"
 }
 
-fn network(site: Site<'_>) -> Content {
+pub(crate) fn network(site: Site<'_>) -> Content {
     let request = site.request;
     let metric = request.route_metric;
     let mut content = Content::plain(format!(

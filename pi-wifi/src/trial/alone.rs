@@ -1,5 +1,6 @@
 //! With a wpa_supplicant of our own where nobody has the interface.
 
+use super::client::Client;
 use super::{BACK, Kept, Outcome, PAUSE, Trial, write_secret};
 use crate::control::Control;
 use crate::guard::Undo;
@@ -31,17 +32,23 @@ impl Trial<'_> {
             .run()?;
         let control = format!("/run/wpa_supplicant/{interface}");
         let (process, started) = self.begun(&number, &control)?;
-        let guard = self.guard(Undo {
+        let client = Client::choose(self);
+        let mut remove = vec![path.clone()];
+        remove.extend(client.file(interface));
+        let undo = Undo {
             end: Some((process, started)),
-            remove: vec![path.clone()],
+            remove,
+            attempt: client.undo(self),
             ..Undo::default()
-        })?;
+        };
+        let guard = self.guard(undo, 0)?;
         let listener = Control::open(&control)?;
         listener.attach()?;
         let came = self
             .connected(Some(&listener), Instant::now() + self.limit)
             .and_then(|()| {
-                self.dhcp();
+                // What fails shows as a missing address.
+                let _ = client.start(self);
                 self.wait(None)
             });
         self.settle(guard, came, Kept::default())
@@ -67,29 +74,5 @@ impl Trial<'_> {
             }
             thread::sleep(PAUSE);
         }
-    }
-
-    /// An address where nobody else gets one: by dhcpcd, or the fixed one.
-    fn dhcp(&self) {
-        let interface = self.interface();
-        if self.owner.dhcp.is_some() {
-            return;
-        }
-        // What fails shows as a missing address.
-        let _ = match &self.site.request.address {
-            None => Command::new("dhcpcd")
-                .args([
-                    "-q",
-                    "-4",
-                    "-m",
-                    &self.site.request.route_metric.to_string(),
-                    interface,
-                ])
-                .limit(self.limit)
-                .run(),
-            Some(address) => Command::new("ip")
-                .args(["address", "replace", address, "dev", interface])
-                .run(),
-        };
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Trial;
 use crate::control::Trouble;
+use crate::ssh::Life;
 use cluster::finding::Finding;
 use serde_json::json;
 
@@ -11,7 +12,7 @@ pub(super) enum Failure {
     Trouble(Trouble),
     NotThere,
     NoAddress,
-    ConnectionDied,
+    ConnectionDied(Life),
     Said(String),
 }
 
@@ -39,12 +40,17 @@ impl Failure {
                 format!("in {names}, and no address came"),
                 "look at the DHCP server, or give a fixed address",
             ),
-            Failure::ConnectionDied => (
+            Failure::ConnectionDied(life) => (
                 "wifi-connection-died",
                 format!(
-                    "in {names}, and the connection that this was started from does not live on"
+                    "in {names}, and the connection that this was started from does not live on: {life}"
                 ),
-                "that is to be expected where the address changes: --keep-anyway keeps it",
+                match life {
+                    Life::Silent | Life::Unknown(_) => {
+                        "start it in a terminal over ssh, its standard error not sent elsewhere; --keep-anyway keeps it without a look"
+                    }
+                    _ => "that is to be expected where the address changes: --keep-anyway keeps it",
+                },
             ),
             Failure::Said(text) => ("wifi-trial-failed", text.clone(), "look at --check"),
         }

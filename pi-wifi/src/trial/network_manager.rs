@@ -1,22 +1,25 @@
 //! Through NetworkManager: connections in /run, which a restart takes away.
 
-use super::{Failure, Kept, Outcome, PAUSE, Trial, write_secret};
+use super::{Failure, Kept, Outcome, Trial, write_secret};
 use crate::control::Trouble;
 use crate::guard::Undo;
 use crate::render::networkmanager;
 use anyhow::Context;
 use cluster::command::Command;
 use std::path::Path;
+use std::time::Duration;
 
 /// Where NetworkManager reads connections that do not last.
 const FOLDER: &str = "/run/NetworkManager/system-connections";
+/// How much longer than its own limit nmcli may take for a network.
+pub(super) const MORE: Duration = Duration::from_secs(2);
 
 impl Trial<'_> {
     /// Tries the networks as connections of NetworkManager's.
     pub(super) fn network_manager(&self) -> anyhow::Result<Outcome> {
         let before = self.active_connection();
         let remove = self.write_connections()?;
-        let guard = self.guard(undo(&before, &remove))?;
+        let guard = self.guard(undo(&before, &remove), self.site.networks.len())?;
         let mut load = vec!["connection", "load"];
         load.extend(remove.iter().map(String::as_str));
         nmcli(&load).run()?;
@@ -76,7 +79,7 @@ impl Trial<'_> {
                 "ifname",
                 self.interface(),
             ]);
-            match up.limit(self.limit + PAUSE * 10).run() {
+            match up.limit(self.limit + MORE).run() {
                 Ok(_) => return None,
                 Err(error) => said = Some(error.to_string()),
             }

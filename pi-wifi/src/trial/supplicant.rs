@@ -14,7 +14,7 @@ impl Trial<'_> {
         let control = Control::open(path)?;
         let before = control.networks()?;
         let added = self.add(&control, &before)?;
-        let guard = self.guard(undo(path, &added, &before))?;
+        let guard = self.guard(undo(path, &added, &before), 0)?;
         let listener = Control::open(path)?;
         listener.attach()?;
         // Selecting one disables all others, among them the old ones; the rest of ours is enabled again.

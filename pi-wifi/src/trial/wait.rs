@@ -3,7 +3,7 @@
 use super::{Failure, PAUSE, SSH_PATIENCE, Trial, is_in};
 use crate::check;
 use crate::control::{Control, Trouble, trouble};
-use crate::ssh;
+use crate::ssh::{self, Life};
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,19 +16,26 @@ impl Trial<'_> {
     pub(super) fn wait(&self, listener: Option<&Control>) -> Result<(), Failure> {
         self.connected(listener, Instant::now() + self.limit)?;
         self.addressed(Instant::now() + self.limit)?;
-        let Some(connection) = ssh::connection(self.root) else {
+        self.reachable()
+    }
+
+    /// Whether the connection that the program was started over lives on: what is written to it is acknowledged.
+    fn reachable(&self) -> Result<(), Failure> {
+        let Some(session) = ssh::session(self.root) else {
             return Ok(());
         };
-        // Something to acknowledge. Where standard error is closed there is nothing to see, and the table says so.
-        let _ = writeln!(
-            std::io::stderr(),
-            "pi-wifi: {} is in the new network",
-            self.interface()
-        );
-        if ssh::is_alive(self.root, &connection, SSH_PATIENCE) || self.keep_anyway {
+        let line = format!("pi-wifi: {} is in the new network\n", self.interface());
+        // What cannot be written shows as nothing that was sent.
+        let own = || drop(std::io::stderr().write_all(line.as_bytes()));
+        let session_own = || drop(session.write(line.as_bytes()));
+        if self.keep_anyway {
+            own();
             return Ok(());
         }
-        Err(Failure::ConnectionDied)
+        match ssh::life(&session.connection, SSH_PATIENCE, &[&own, &session_own]) {
+            Life::Alive => Ok(()),
+            life => Err(Failure::ConnectionDied(life)),
+        }
     }
 
     /// Waits for an address. One that was there before may still be the former network's, and counts only once the DHCP client

@@ -1,29 +1,34 @@
 //! What is done to a link that is gone: the ladder's steps.
 
-use super::Watcher;
+use super::{LIMIT, Watcher, restart, restarts};
 use crate::control::Control;
 use crate::ladder::Rung;
 use crate::owner::{self, Owner};
-use crate::processes;
 use crate::stack::Stack;
 use anyhow::Context;
 use cluster::command::Command;
 use cluster::root::Root;
 use serde_json::json;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// How long commands of the ladder may take.
-const LIMIT: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 impl Watcher<'_> {
     /// The ladder's next step, where it is time for one.
     pub(super) fn mend(&mut self) -> anyhow::Result<()> {
-        let lost = self.seen.as_ref().is_some_and(|seen| seen.ssid.is_none());
-        if !lost || !self.cli.node.apply {
+        if !self.cli.node.apply {
             return Ok(());
         }
-        let Some(rung) = self.ladder.next(Instant::now(), self.cli.reboot) else {
+        if self.ladder.forget_restarts(Instant::now()) {
+            restarts::forget(self.root, self.interface)?;
+        }
+        let Some(seen) = self.seen.as_ref().filter(|seen| seen.ssid.is_none()) else {
+            return Ok(());
+        };
+        // A radio that is not there may have been pulled out, and one that is reached by another way need not be restarted.
+        let reboot = self.cli.reboot
+            && seen.present
+            && !restarts::reachable_elsewhere(self.root, self.interface);
+        let Some(rung) = self.ladder.next(Instant::now(), reboot) else {
             return Ok(());
         };
         let owner = owner::find(self.root, self.interface);
@@ -41,25 +46,18 @@ impl Watcher<'_> {
             Rung::Reassociate => reassociate(self.interface, owner),
             Rung::RestartSupplicant => {
                 self.control = None;
-                restart(self.root, self.interface, owner)
+                restart::restart(self.root, owner)
             }
             Rung::ReloadModule => {
                 let module = self
                     .module
-                    .clone()
+                    .as_deref()
                     .context("the radio's module is not known")?;
                 self.control = None;
-                Command::new("modprobe")
-                    .args(["-r", &module])
-                    .limit(LIMIT)
-                    .run()?;
-                Command::new("modprobe")
-                    .args([&module])
-                    .limit(LIMIT)
-                    .run()?;
-                Ok(())
+                reload(self.root, module)
             }
             Rung::Reboot => {
+                restarts::note(self.root, self.interface)?;
                 Command::new("reboot").run()?;
                 Ok(())
             }
@@ -82,49 +80,55 @@ fn reassociate(interface: &str, owner: &Owner) -> anyhow::Result<()> {
     Control::open(path)?.order(b"REASSOCIATE")
 }
 
-/// Restarts the program that has the radio: its unit, or the same command again where it has none.
-fn restart(root: &Root, interface: &str, owner: &Owner) -> anyhow::Result<()> {
-    let units = root
-        .exists(Path::new("/run/systemd/system"))
-        .unwrap_or(false);
-    let unit = match owner.stack {
-        Some(Stack::NetworkManager) => Some("NetworkManager.service".to_owned()),
-        Some(Stack::Netplan) => Some(format!("netplan-wpa-{interface}.service")),
-        Some(Stack::Systemd) => Some(crate::render::systemd::unit(interface)),
-        _ if owner.name == "dhcpcd" => Some("dhcpcd.service".to_owned()),
-        _ => None,
-    };
-    if let Some(unit) = unit.filter(|_| units) {
-        Command::new("systemctl")
-            .args(["restart", "--", &unit])
+/// Loads the driver's module again.
+fn reload(root: &Root, module: &str) -> anyhow::Result<()> {
+    let (unload, load) = modules(root, module);
+    let modprobe = |arguments: &Vec<&str>| -> anyhow::Result<()> {
+        Command::new("modprobe")
+            .args(arguments)
             .limit(LIMIT)
             .run()?;
-        return Ok(());
-    }
-    let running = processes::named(root, "wpa_supplicant");
-    let own = running
+        Ok(())
+    };
+    let names = |names: &[String], flags: &[&str]| -> anyhow::Result<()> {
+        names
+            .iter()
+            .try_for_each(|name| modprobe(&flags.iter().copied().chain([name.as_str()]).collect()))
+    };
+    let unloaded = names(&unload, &["-r"]);
+    // Whatever became of that: a radio whose driver is not loaded does not come back by itself.
+    unloaded.and(names(&load, &[]))
+}
+
+/// The modules in the order in which they go, and in which they come. Those that hold the driver's go first: Broadcom's part of
+/// brcmfmac (`brcmfmac_wcc`) is one of its own.
+fn modules(root: &Root, module: &str) -> (Vec<String>, Vec<String>) {
+    let holders = root.names(Path::new(&format!("/sys/module/{module}/holders")));
+    let mut unload: Vec<String> = holders
+        .unwrap_or_default()
         .iter()
-        .find(|process| Some(process.id) == owner.supplicant);
-    let (program, arguments) = own
-        .and_then(|own| own.arguments.split_first())
-        .context("no wpa_supplicant has the interface")?;
-    if let Some(path) = &owner.control {
-        Control::open(path)?.order(b"TERMINATE")?;
+        .filter_map(|name| name.to_str().map(str::to_owned))
+        .collect();
+    unload.push(module.to_owned());
+    let load = unload.iter().rev().cloned().collect();
+    (unload, load)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_the_module_goes_first_and_comes_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let alone = vec!["brcmfmac".to_owned()];
+        assert_eq!(modules(&root, "brcmfmac"), (alone.clone(), alone));
+        let holders = folder.path().join("sys/module/brcmfmac/holders");
+        std::fs::create_dir_all(&holders).unwrap();
+        std::fs::write(holders.join("brcmfmac_wcc"), "").unwrap();
+        let (unload, load) = modules(&root, "brcmfmac");
+        assert_eq!(unload, ["brcmfmac_wcc", "brcmfmac"]);
+        assert_eq!(load, ["brcmfmac", "brcmfmac_wcc"]);
     }
-    let deadline = Instant::now() + LIMIT;
-    while owner
-        .supplicant
-        .is_some_and(|id| processes::comm(root, id).is_some())
-        && Instant::now() < deadline
-    {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    // It goes into the background whether it was told so before or not: this program waits for it otherwise.
-    let background = (!arguments.iter().any(|word| word == "-B")).then_some("-B");
-    Command::new(program)
-        .args(background)
-        .args(arguments)
-        .limit(LIMIT)
-        .run()?;
-    Ok(())
 }

@@ -33,6 +33,7 @@ fn received(data: &[u8]) {
             message.errno(),
             message.command(),
             message.attributes_behind(16).count(),
+            ssh::parse_progress(message),
         );
         let attributes = message.attributes();
         for (kind, value) in attributes {
@@ -71,9 +72,5 @@ fn lines(text: &str) {
         assert!(!name.contains(['=', '\n']));
     }
     let _ = control::networks(text);
-    let mut lines = text.splitn(2, '\n');
-    let connection = lines.next().and_then(ssh::parse);
-    if let (Some(connection), Some(table)) = (connection, lines.next()) {
-        let _ = ssh::find(table, &connection);
-    }
+    let _ = text.lines().next().and_then(ssh::parse);
 }
