@@ -173,6 +173,7 @@ mod tests {
                 .iter()
                 .map(|step| ((*step).to_owned(), Progress::Started))
                 .collect(),
+            about: Value::Null,
         }
     }
 
