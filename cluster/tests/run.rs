@@ -367,9 +367,11 @@ fn another_plan_is_refused_with_both_descriptions() {
     let folder = half_done();
     let before = whole(folder.path());
     let root = Root::open(folder.path()).unwrap();
-    let journal = Journal::open(&journal_path(folder.path()), "test").unwrap();
+    let mut journal = Journal::open(&journal_path(folder.path()), "test").unwrap();
     let mut other = plan();
     other.request = json!({"wish": 2});
+    let checked = run::check(&mut journal, &other, &mut Torn::new(folder.path(), &root));
+    assert_eq!(refused(checked.unwrap_err()).id, "journal-other-plan");
     let error = run::apply(journal, &other, &mut Torn::new(folder.path(), &root)).unwrap_err();
     let finding = refused(error);
     assert_eq!(finding.id, "journal-other-plan");

@@ -5,11 +5,13 @@
 
 mod journal;
 pub mod mounts;
+mod place;
 pub mod signals;
 mod system;
 pub mod told;
 
 pub use journal::{Journal, Moment, Progress, Unfinished, image_path, system_path};
+pub use place::JournalPlace;
 pub use system::System;
 
 use crate::finding::Finding;
@@ -92,16 +94,8 @@ pub fn apply(
     plan: &Plan,
     executor: &mut dyn Executor,
 ) -> anyhow::Result<Applied> {
-    if let Some(left) = journal.unfinished()
-        && let Err(other) = same_plan(left, plan, journal.path())
-    {
-        if !untouched(left, executor) {
-            return Err(other);
-        }
-        journal.forget()?;
-    }
+    let todo = check(&mut journal, plan, executor)?;
     let continued = journal.unfinished().is_some();
-    let todo = todo(&journal, plan, executor)?;
     if todo.is_empty() {
         journal.close()?;
         return Ok(Applied::default());
@@ -119,7 +113,28 @@ pub fn apply(
     Ok(Applied { did, continued })
 }
 
-/// The same for a plan whose steps can only be judged when their turn comes, because what runs on the machine changes
+/// The steps that [`apply`] would do now, for a caller that has something to do before them which a refusal has to precede.
+/// Nothing is changed but the journal of another plan that is [`untouched`]: it is dropped.
+///
+/// # Errors
+/// [`Refusal`] as [`apply`].
+pub fn check<'a>(
+    journal: &mut Journal,
+    plan: &'a Plan,
+    executor: &mut dyn Executor,
+) -> anyhow::Result<Vec<&'a Step>> {
+    if let Some(left) = journal.unfinished()
+        && let Err(other) = same_plan(left, plan, journal.path())
+    {
+        if !untouched(left, executor) {
+            return Err(other);
+        }
+        journal.forget()?;
+    }
+    todo(journal, plan, executor)
+}
+
+/// [`apply`] for a plan whose steps can only be judged when their turn comes, because what runs on the machine changes
 /// between them: each step is looked at after those before it were done. The executor alone says whether a step has to be done
 /// again after a kill; the caller makes every check that may refuse before.
 ///

@@ -11,51 +11,12 @@ pub mod service;
 pub mod steps;
 
 use acting::Acting;
-use anyhow::Context;
 use cluster::plan::Plan;
-use cluster::root::{Root, by_descriptor};
-use cluster::run::{self, Applied, Executor, Journal, Presence};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use cluster::root::Root;
+use cluster::run::{self, Applied, Executor, Journal, JournalPlace, Presence};
 
-/// Where the journal of a node's run is: on the node's own disk, also when that is a card in another computer.
-#[derive(Debug)]
-pub struct JournalPlace {
-    /// A card's folder stays open: a link on the card must not lead the journal out of it.
-    _folder: Option<File>,
-    /// The journal.
-    pub path: PathBuf,
-}
-
-impl JournalPlace {
-    /// Below this root. `None`: there is no such folder, and `make` does not say to make it.
-    ///
-    /// # Errors
-    /// The folder cannot be made.
-    pub fn new(root: &Root, node: &str, make: bool) -> anyhow::Result<Option<Self>> {
-        let path = run::system_path("k3s-join", node);
-        if root.is_system() {
-            return Ok(Some(Self {
-                _folder: None,
-                path,
-            }));
-        }
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(None);
-        };
-        if make {
-            let making = || format!("making {}", root.shown(folder).display());
-            root.make_folder(folder, 0o700).with_context(making)?;
-        }
-        let Ok(folder) = root.file(folder) else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            path: Path::new(&by_descriptor(&folder)).join(name),
-            _folder: Some(folder),
-        }))
-    }
-}
+/// Whose journals these are.
+pub const TOOL: &str = "k3s-join";
 
 /// The ids of the steps whose effect is not there.
 ///
@@ -81,7 +42,6 @@ pub fn carry_out(
     root: &Root,
     node: &str,
 ) -> anyhow::Result<Applied> {
-    let place = JournalPlace::new(root, node, true)?
-        .context("opening the journal: there is no folder for it")?;
-    run::apply(Journal::open(&place.path, "k3s-join")?, plan, acting)
+    let place = JournalPlace::made(root, TOOL, node)?;
+    run::apply(Journal::open(&place.path, TOOL)?, plan, acting)
 }

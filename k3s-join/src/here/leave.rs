@@ -8,7 +8,7 @@ use super::wish::Planned;
 use crate::answer::Answer;
 use crate::apply::acting::Acting;
 use crate::apply::steps::{self, KernelLine, Leaving, Uninstall};
-use crate::apply::{JournalPlace, carry_out, pending};
+use crate::apply::{TOOL, carry_out, pending};
 use crate::check::state::State;
 use crate::kernel_line::taken_back;
 use crate::observe::observe;
@@ -18,7 +18,7 @@ use anyhow::Context;
 use cluster::finding::{self, Finding};
 use cluster::plan::Plan;
 use cluster::root::Root;
-use cluster::run::{Applied, Journal, Refusal, Unfinished};
+use cluster::run::{Applied, Journal, JournalPlace, Refusal, Unfinished};
 use serde_json::json;
 use std::path::Path;
 
@@ -85,7 +85,7 @@ impl Job<'_> {
 
     /// What an earlier run was ended in the middle of.
     fn unfinished(&self) -> anyhow::Result<Option<Unfinished>> {
-        match JournalPlace::new(self.root, &self.planned.name, false)? {
+        match JournalPlace::new(self.root, TOOL, &self.planned.name, false)? {
             Some(place) => Journal::peek(&place.path),
             None => Ok(None),
         }
@@ -113,9 +113,8 @@ impl Job<'_> {
 
     /// Forgets an apply that was begun.
     fn supersede(&self) -> anyhow::Result<()> {
-        let place = JournalPlace::new(self.root, &self.planned.name, true)?;
-        let place = place.context("opening the journal: there is no folder for it")?;
-        let journal = Journal::open(&place.path, "k3s-join")?;
+        let place = JournalPlace::made(self.root, TOOL, &self.planned.name)?;
+        let journal = Journal::open(&place.path, TOOL)?;
         match journal.unfinished() {
             // Another run ended it since, and began to leave.
             Some(left) if leaves(left) => Ok(()),

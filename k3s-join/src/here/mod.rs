@@ -12,7 +12,7 @@ pub use flags::Here;
 pub use report::{Report, text};
 
 use crate::answer::Answer;
-use crate::apply::JournalPlace;
+use crate::apply::TOOL;
 use crate::check;
 use crate::cli::Cli;
 use crate::observe;
@@ -23,7 +23,7 @@ use cluster::edge::Usage;
 use cluster::edge::nodes::Earlier;
 use cluster::finding::{self, Finding};
 use cluster::root::Root;
-use cluster::run::{Journal, Refusal, told};
+use cluster::run::{Journal, JournalPlace, Refusal, told};
 use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
@@ -111,7 +111,7 @@ fn look(
 
 /// What a run that was ended in the middle left.
 fn unfinished(root: &Root, planned: &Planned) -> anyhow::Result<Option<Finding>> {
-    let Some(place) = JournalPlace::new(root, &planned.name, false)? else {
+    let Some(place) = JournalPlace::new(root, TOOL, &planned.name, false)? else {
         return Ok(None);
     };
     let left = match Journal::peek(&place.path) {
