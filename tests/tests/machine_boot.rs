@@ -89,7 +89,7 @@ fn a_hanging_script_ends_by_the_limit_and_leaves_its_log() -> Result<()> {
     let begun = Instant::now();
     let answer = card
         .boot("hang")
-        .limit(Duration::from_secs(15))
+        .limit(Duration::from_secs(40))
         .append("loglevel=6")
         .script("echo before; while :; do sleep 1; done; echo after")?;
     assert_eq!(
