@@ -422,7 +422,11 @@ fn program_and_images_are_compared_before_they_are_copied() {
 #[test]
 fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
     let mut cut = 0;
-    for instant in 0..40 {
+    for instant in 0..200 {
+        // On a busy machine many a kill comes too late.
+        if instant >= 40 && cut >= 5 {
+            break;
+        }
         let world = World::new(&format!("{LINE}\n"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_k3s-join"))
             .args(world.arguments(&["--only", "--apply", "cluster.json"]))
@@ -435,7 +439,7 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
         // Some at once; the others once the work has begun, however long that takes on a busy machine.
         let journal = world.path("card/var/lib/cluster/k3s-join/pi2.journal");
         while instant >= 8 && !journal.exists() && child.try_wait().unwrap().is_none() {}
-        std::thread::sleep(Duration::from_micros(instant * 300));
+        std::thread::sleep(Duration::from_micros(instant % 40 * 300));
         child.kill().unwrap();
         child.wait().unwrap();
         let line = world.line();
@@ -462,7 +466,7 @@ fn killed_at_any_instant_the_card_still_starts_and_the_next_run_ends_it() {
         );
         assert_eq!(ran(&answer(&outcome))["act"]["pending"], json!([]));
     }
-    assert!(cut >= 5, "only {cut} of 40 kills came into the middle");
+    assert!(cut >= 5, "only {cut} of 200 kills came into the middle");
 }
 
 #[test]
