@@ -3,6 +3,7 @@
 use super::{flags, json_edit};
 use anyhow::{Context, Result, bail};
 use cluster::command::Command;
+use cluster::fstab;
 use cluster::root::{Attributes, Root};
 use cluster::run::mounts;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -179,15 +180,10 @@ impl Switch {
 
 /// The line that binds at each start: after what the new root is on, and without keeping the machine from starting.
 pub fn fstab_line(old: &str, new: &str) -> String {
-    let escape = |path: &str| {
-        path.replace('\\', "\\134")
-            .replace(' ', "\\040")
-            .replace('\t', "\\011")
-    };
     format!(
         "{0} {1} none bind,nofail,x-systemd.requires-mounts-for={0} 0 0",
-        escape(new),
-        escape(old)
+        fstab::word(new),
+        fstab::word(old)
     )
 }
 
@@ -232,6 +228,12 @@ pub fn write(root: &Root, path: &str, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_its_line() {
+        let line = "/mnt/a\\040b\\043c /var/lib/docker none bind,nofail,x-systemd.requires-mounts-for=/mnt/a\\040b\\043c 0 0";
+        assert_eq!(fstab_line("/var/lib/docker", "/mnt/a b#c"), line);
+    }
 
     #[test]
     fn a_file_is_as_before_to_the_byte() {
