@@ -4,7 +4,7 @@ use crate::state::NodeState;
 use cluster::finding::Finding;
 use cluster::inventory::{Filesystem, Os, Persist};
 use cluster::plan::{Action, Check, Step, sha256};
-use cluster::{cloud_config, fstab};
+use cluster::{cloud_config, fstab, unit};
 
 /// A mount that shall last.
 #[derive(Debug, Clone, Copy)]
@@ -159,18 +159,7 @@ fn unit(mount: Lasting<'_>) -> String {
 
 /// The unit that a mount point must have (`systemd-escape --path --suffix=mount`).
 fn unit_name(target: &str) -> String {
-    let mut name = String::new();
-    for (index, byte) in target.trim_matches('/').bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                name.push(char::from(byte));
-            }
-            byte => name.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    name + ".mount"
+    unit::of_path(target) + ".mount"
 }
 
 fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> {
