@@ -51,7 +51,7 @@ const FSTAB_OPTIONS: &str = "defaults,noatime,nofail";
 /// What fits the operating system.
 pub fn resolve(persist: Persist, os: Option<Os>) -> Persist {
     match (persist, os) {
-        (Persist::Auto, Some(Os::RancherOs | Os::BurmillaOs)) => Persist::Ros,
+        (Persist::Auto, Some(os)) if os.is_rancher() => Persist::Ros,
         (Persist::Auto, _) => Persist::Fstab,
         (chosen, _) => chosen,
     }

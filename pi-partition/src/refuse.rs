@@ -163,10 +163,7 @@ pub fn hints(
     let start = choice.free.start_bytes / table.sector_bytes;
     let before = table.partitions.iter().find(|entry| entry.end() == start);
     let root_before = before.is_some_and(|entry| entry.number == 2);
-    if matches!(os, Some(Os::RancherOs | Os::BurmillaOs))
-        && root_before
-        && request.place == Place::End
-    {
+    if os.is_some_and(Os::is_rancher) && root_before && request.place == Place::End {
         hints.push(
             Finding::info(
                 "partition-grow-root",
@@ -189,7 +186,7 @@ pub fn hints(
         .partitions
         .iter()
         .any(|wish| wish.filesystem == Filesystem::Xfs);
-    if xfs && matches!(os, Some(Os::RancherOs | Os::BurmillaOs)) {
+    if xfs && os.is_some_and(Os::is_rancher) {
         hints.push(
             Finding::warning(
                 "partition-xfs-kernel",

@@ -200,10 +200,7 @@ impl Wish<'_> {
         } else {
             vec![finding]
         };
-        if matches!(
-            self.node.and_then(|node| node.os),
-            Some(Os::RancherOs | Os::BurmillaOs)
-        ) {
+        if answer.os.is_some_and(Os::is_rancher) {
             let message =
                 "how RancherOS is asked, stopped and configured was not tried on a real one";
             findings.push(Finding::warning(
