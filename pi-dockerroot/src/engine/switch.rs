@@ -4,8 +4,8 @@ use super::{flags, json_edit};
 use anyhow::{Context, Result, bail};
 use cluster::command::Command;
 use cluster::fstab;
-use cluster::root::{Attributes, Root};
-use cluster::run::mounts;
+use cluster::root::Root;
+use cluster::run::{System, mounts};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -209,20 +209,7 @@ pub fn read(root: &Root, path: &str) -> Result<Option<String>> {
 
 /// Writes a file whole, with the permissions and owner that it has.
 pub fn write(root: &Root, path: &str, text: &str) -> Result<()> {
-    let place = Path::new(path);
-    let present = root.file(place).and_then(|file| file.metadata()).ok();
-    let attributes = Attributes {
-        mode: present
-            .as_ref()
-            .map_or(0o644, |found| found.mode() & 0o7777),
-        owner: present.map(|found| (found.uid(), found.gid())),
-    };
-    if let Some(folder) = place.parent() {
-        root.make_folder(folder, 0o755)
-            .with_context(|| format!("making {}", folder.display()))?;
-    }
-    root.write(place, text.as_bytes(), attributes)
-        .with_context(|| format!("writing {path}"))
+    System::new(root).write(path, text.as_bytes(), None)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
+use crate::engine::judge;
 use crate::engine::request::Request;
 use crate::engine::target;
 use crate::render::cloud_config;
@@ -201,13 +202,7 @@ impl Wish<'_> {
             vec![finding]
         };
         if answer.os.is_some_and(Os::is_rancher) {
-            let message =
-                "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning(
-                "dockerroot-os-unproven",
-                self.name,
-                message,
-            ));
+            findings.push(judge::os_unproven(self.name));
         }
         findings.extend(self.not_partitioned());
         (answer, findings)
