@@ -4,7 +4,7 @@ use crate::answer::{About, Answer};
 use crate::cli::Cli;
 use crate::engine::job::Wanted;
 use anyhow::Context;
-use cluster::edge::node::{host_name, identity};
+use cluster::edge::node::{host_name, identity, not_a_node};
 use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::Finding;
@@ -99,9 +99,7 @@ fn right_machine(
                 node.name.as_str()
             ))
         }
-        None if !nodes.is_empty() => usage(format!(
-            "no node of the document is named like this machine ({host:?}); run it on a node, or with -n"
-        )),
+        None if !nodes.is_empty() => Err(not_a_node(host)).context("reading the arguments"),
         _ => Ok(()),
     }
 }
