@@ -4,7 +4,7 @@ use crate::device::OpenDisk;
 use anyhow::{Context, bail};
 use cluster::plan::{Action, Check, KernelCall, Step};
 use cluster::root::Root;
-use cluster::run::{Executor, Presence, Progress, System, Unfinished, bytes_presence};
+use cluster::run::{Executor, Presence, Progress, System, Unfinished};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread;
@@ -15,6 +15,7 @@ mod presence;
 mod programs;
 mod rehearse;
 
+pub use presence::bytes_presence;
 pub use programs::missing;
 pub use rehearse::rehearse;
 
