@@ -753,6 +753,20 @@ fn a_shell_that_starts_rancheros_reads_the_mount_as_one_word() {
 }
 
 #[test]
+fn a_fragment_stands_where_its_system_reads_it() {
+    for (os, folder) in [("rancheros", "rancher"), ("burmillaos", "burmilla")] {
+        let document = with(&[("/nodes/0/os", json!(os))]);
+        let steps = answer(&[], &document)["steps"].clone();
+        let mut steps = steps.as_array().unwrap().iter();
+        let boot = steps.find(|step| step["id"] == "boot").unwrap();
+        let path = format!("/var/lib/{folder}/conf/cloud-config.d/gluster-plan.yml");
+        for part in ["action", "check", "undo"] {
+            assert_eq!(boot[part]["path"], path, "{part}");
+        }
+    }
+}
+
+#[test]
 fn files_are_what_they_were() {
     let local = with(&[("/storage/volumes/0/provisioner", json!("local-path"))]);
     let cases: [(&[&str], Value, &str); 7] = [
