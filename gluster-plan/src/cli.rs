@@ -144,7 +144,7 @@ impl Tool for Cli {
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
         Ok(match self.common.format {
-            Format::Svg => svg::picture(&verdict.answer),
+            Format::Svg => svg::svg(verdict),
             _ => text::text(verdict),
         })
     }

@@ -520,6 +520,8 @@ fn hostile_names_stay_what_they_are() {
     let lost = run(&["-f", "svg", "--lose", "pi1,pi2"], &document);
     assert_eq!(lost.code, Some(3));
     assert!(lost.text().starts_with("<svg "), "a picture shows a no too");
+    let shown = ">error: gv0: without pi1, pi2 ";
+    assert!(lost.text().contains(shown), "{}", lost.text());
     let texts: Vec<&str> = picture
         .descendants()
         .filter_map(|node| node.text())
