@@ -12,7 +12,7 @@ use cluster::plan::{Action, Check, Step, sha256};
 
 /// RancherOS and its successor.
 pub fn rancher_os(os: Option<Os>) -> Option<Os> {
-    os.filter(|os| matches!(os, Os::RancherOs | Os::BurmillaOs))
+    os.filter(|os| os.is_rancher())
 }
 
 /// RancherOS has no systemd: its console runs what stands in a fragment of its configuration.

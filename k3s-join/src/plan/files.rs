@@ -228,10 +228,7 @@ fn cloud_config(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Option<F
         Some(version) => version.image_tag(),
         None => "latest".to_owned(),
     };
-    let word = match answer.role {
-        Role::Server => "server",
-        Role::Agent => "agent",
-    };
+    let word = answer.role.as_str();
     let data = config::data_dir(shared, at);
     let mut command = format!("{word} --config {RANCHER}/config.yaml");
     if shared.request.k3s.registries.is_some() || shared.request.k3s.registries_file.is_some() {
