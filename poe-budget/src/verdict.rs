@@ -57,7 +57,7 @@ pub fn cluster(request: &Request<'_>, notices: &mut Notices) {
     }
     notices.once("poe-nothing-powered", "", "switches", || {
         let message = "the document has no switch and no PoE HAT: there is nothing to carry";
-        remarks::remark("poe-nothing-powered", "switches", message)
+        Finding::info("poe-nothing-powered", "switches", message)
     });
 }
 
