@@ -5,7 +5,7 @@
 
 use cluster::plan::{Action, Check, Hex, Plan, Step};
 use cluster::root::Root;
-use cluster::run::{self, Applied, Executor, Journal, Presence, Refusal, System, bytes_presence};
+use cluster::run::{self, Applied, Executor, Journal, Presence, Refusal, System};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Executor for Torn<'_> {
         };
         let mut now = vec![0; before.0.len()];
         self.card.read_exact_at(&mut now, *offset_bytes)?;
-        let presence = bytes_presence(&now, &before.0, &after(&step.action));
+        let presence = torn(&now, &before.0, &after(&step.action));
         // Like mkfs: what stood there before does not matter, and half of it is nothing.
         if step.id == "format" && presence != Presence::Present {
             return Ok(Presence::Absent);
@@ -95,6 +95,19 @@ impl Executor for Torn<'_> {
         assert!(self.files.act(step)?);
         instant();
         Ok(())
+    }
+}
+
+/// How much of a write is there that may have been torn at any byte.
+fn torn(now: &[u8], before: &[u8], after: &[u8]) -> Presence {
+    let mut bytes = now.iter().zip(before).zip(after);
+    match () {
+        () if now == after => Presence::Present,
+        () if now == before => Presence::Absent,
+        () if bytes.all(|((now, before), after)| now == before || now == after) => {
+            Presence::Partial
+        }
+        () => Presence::Foreign("other bytes".to_owned()),
     }
 }
 

@@ -4,8 +4,8 @@ use crate::answer::Answer;
 use crate::change::Change;
 use crate::observed::Observed;
 use crate::oracle::Unit;
-use crate::plan::Request;
 use crate::render::{heketi, k8s, sh, svg, text};
+use crate::request::Request;
 use crate::site::Site;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -144,7 +144,7 @@ impl Tool for Cli {
 
     fn text(&self, verdict: &Verdict<Answer>) -> anyhow::Result<String> {
         Ok(match self.common.format {
-            Format::Svg => svg::picture(&verdict.answer),
+            Format::Svg => svg::svg(verdict),
             _ => text::text(verdict),
         })
     }

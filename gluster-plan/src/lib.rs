@@ -21,6 +21,7 @@ pub mod refuse;
 pub mod remarks;
 pub mod render;
 pub mod reported;
+pub mod request;
 pub mod site;
 pub mod size;
 pub mod split;
@@ -33,7 +34,7 @@ use anyhow::Context;
 use cluster::edge::Input;
 use cluster::finding::{Finding, used_and_no};
 use cluster::inventory::Inventory;
-use plan::Request;
+use request::Request;
 use serde::Deserialize;
 use site::Site;
 

@@ -6,7 +6,7 @@ use crate::draft::Draft;
 use crate::gluster;
 use crate::node;
 use crate::observed::{Found, Observed};
-use crate::oracle::Unit;
+use crate::request::Request;
 use crate::site::Site;
 use crate::steps;
 use crate::volume::Volume;
@@ -14,23 +14,6 @@ use cluster::finding::Finding;
 use cluster::inventory::Inventory;
 use cluster::plan::Step;
 use std::collections::BTreeMap;
-
-/// What is asked for, after arguments and files were read.
-#[derive(Debug, Default)]
-pub struct Request {
-    /// What is there already.
-    pub observed: Observed,
-    /// What may be lost.
-    pub lose: Vec<Unit>,
-    /// Whether the choices are compared.
-    pub compare: bool,
-    /// A change.
-    pub change: Option<Change>,
-    /// The node whose own part is wanted.
-    pub node: Option<usize>,
-    /// Whether Heketi's topology is wanted.
-    pub heketi: bool,
-}
 
 /// The answer and what was noticed.
 pub fn plan(site: Site, inventory: &Inventory, request: &Request) -> (Answer, Vec<Finding>) {

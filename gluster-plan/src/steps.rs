@@ -43,32 +43,6 @@ pub(crate) fn append(id: String, why: &str, path: &str, line: String) -> Step {
     Step::new(id, why, Action::AppendLine { path, line }, check).undo(undo)
 }
 
-/// A word of a line of fstab: white space, `\` and `#` as octal numbers (fstab(5), getmntent(3)).
-pub(crate) fn fstab_word(text: &str) -> String {
-    let mut word = String::new();
-    for c in text.chars() {
-        match c {
-            ' ' | '\t' | '\n' | '\\' | '#' => word.push_str(&format!("\\{:03o}", u32::from(c))),
-            other => word.push(other),
-        }
-    }
-    word
-}
-
-/// A path as systemd names its unit (systemd.unit(5), "String Escaping for Inclusion in Unit Names").
-pub fn unit_name(path: &str) -> String {
-    let mut name = String::new();
-    for (index, byte) in path.trim_matches('/').bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' => name.push(char::from(byte)),
-            b'.' if index > 0 => name.push('.'),
-            _ => name.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    name
-}
-
 /// The cluster's part: peers, volumes, options, start.
 pub fn cluster_part(site: &Site, volumes: &[Volume], peers: &[usize], home: usize) -> Vec<Step> {
     let mut steps = Vec::new();

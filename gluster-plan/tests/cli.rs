@@ -520,6 +520,8 @@ fn hostile_names_stay_what_they_are() {
     let lost = run(&["-f", "svg", "--lose", "pi1,pi2"], &document);
     assert_eq!(lost.code, Some(3));
     assert!(lost.text().starts_with("<svg "), "a picture shows a no too");
+    let shown = ">error: gv0: without pi1, pi2 ";
+    assert!(lost.text().contains(shown), "{}", lost.text());
     let texts: Vec<&str> = picture
         .descendants()
         .filter_map(|node| node.text())
@@ -749,6 +751,20 @@ fn a_shell_that_starts_rancheros_reads_the_mount_as_one_word() {
     for command in ["mkdir -p ", "mount -t glusterfs localhost:/gv0 "] {
         let quoted = format!("{command}'/mnt/a b$(reboot)'");
         assert!(content.contains(&quoted), "{content}");
+    }
+}
+
+#[test]
+fn a_fragment_stands_where_its_system_reads_it() {
+    for (os, folder) in [("rancheros", "rancher"), ("burmillaos", "burmilla")] {
+        let document = with(&[("/nodes/0/os", json!(os))]);
+        let steps = answer(&[], &document)["steps"].clone();
+        let mut steps = steps.as_array().unwrap().iter();
+        let boot = steps.find(|step| step["id"] == "boot").unwrap();
+        let path = format!("/var/lib/{folder}/conf/cloud-config.d/gluster-plan.yml");
+        for part in ["action", "check", "undo"] {
+            assert_eq!(boot[part]["path"], path, "{part}");
+        }
     }
 }
 

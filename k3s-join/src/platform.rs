@@ -69,7 +69,7 @@ impl Platform {
 
     /// Whether it is RancherOS or its successor: no systemd, configured by cloud-config.
     pub fn is_rancher(self) -> bool {
-        matches!(self.os, Some(Os::RancherOs | Os::BurmillaOs))
+        self.os.is_some_and(Os::is_rancher)
     }
 
     /// What the kernel's command line needs, and where it stands.
@@ -118,14 +118,7 @@ fn year_month(text: &str) -> Option<u32> {
 
 /// The word for an operating system.
 pub fn os_name(os: Option<Os>) -> &'static str {
-    match os {
-        Some(Os::RancherOs) => "rancheros",
-        Some(Os::BurmillaOs) => "burmillaos",
-        Some(Os::RaspiOs) => "raspios",
-        Some(Os::Ubuntu) => "ubuntu",
-        Some(Os::Debian) => "debian",
-        None => "unknown",
-    }
+    os.map_or("unknown", Os::as_str)
 }
 
 #[cfg(test)]

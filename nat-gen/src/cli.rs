@@ -1,10 +1,11 @@
 //! The command line.
 
 use crate::answer::Answer;
+use crate::kubectl;
 use crate::render::{metallb, nft, rest, rsc, rsc_remove, text};
+use crate::request::{Purpose, Request};
 use crate::reserved;
 use crate::selection::{Select, Selection};
-use crate::{Purpose, Request, kubectl};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use cluster::edge::node::named;

@@ -4,7 +4,7 @@
 //! stands in ours, whose names hold the digest of what is in them. So a change is new chains and one swap of the
 //! jump, and the same content is the same name.
 
-use crate::forward::{Forward, word};
+use crate::forward::Forward;
 use crate::ports::Ports;
 use crate::routeros;
 use crate::rules::{Groups, entry};
@@ -227,7 +227,7 @@ impl Rule {
 /// `tcp/80,443`: for people.
 impl std::fmt::Display for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let protocol = self.protocol.map_or("any", word);
+        let protocol = self.protocol.map_or("any", Protocol::as_str);
         write!(f, "{protocol}/{}", routeros::ports(&self.ports))
     }
 }

@@ -29,7 +29,7 @@ pub struct Forward {
 impl Forward {
     /// `tcp/443`: the public port with its protocol.
     pub fn public(&self) -> String {
-        format!("{}/{}", word(self.protocol), self.port)
+        format!("{}/{}", self.protocol.as_str(), self.port)
     }
 
     /// `192.168.11.50:443`, with brackets around an IPv6 address.
@@ -38,14 +38,6 @@ impl Forward {
             IpAddr::V4(address) => format!("{address}:{}", self.to_port),
             IpAddr::V6(address) => format!("[{address}]:{}", self.to_port),
         }
-    }
-}
-
-/// The protocol's name, the same in RouterOS, nftables and Kubernetes' lower case.
-pub fn word(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
     }
 }
 

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod ports;
 pub mod refuse;
 pub mod render;
+pub mod request;
 pub mod reserved;
 pub mod routeros;
 pub mod rules;
@@ -23,50 +24,19 @@ pub mod site;
 pub mod view;
 pub mod ways;
 
-pub use cluster::pool;
-
 use answer::Answer;
 use anyhow::Context;
 use cluster::document::Document;
 use cluster::edge::Input;
 use cluster::finding::{self, Finding, used_and_no};
 use cluster::inventory::LoadBalancerKind;
+use cluster::pool::Pool;
 use forward::Forward;
-use render::nft::Interfaces;
 use render::{metallb, nft, rest, rsc};
+use request::{Purpose, Request};
 use reserved::{GLUSTER, GlusterPlan, K3S, Reserved};
-use selection::Selection;
 use site::Site;
 use std::net::IpAddr;
-
-/// What is asked for, after arguments and files were read.
-#[derive(Debug, Default)]
-pub struct Request<'a> {
-    /// What `kubectl get svc -A -o json` printed; `None` where the document's `expose` counts.
-    pub services: Option<&'a [u8]>,
-    /// Which services.
-    pub selection: Selection,
-    /// Names of reserved ports that may be exposed.
-    pub forced: Vec<String>,
-    /// What the answer is for: some formats ask for more.
-    pub purpose: Purpose,
-}
-
-/// What the answer is for.
-#[derive(Debug, Default)]
-pub enum Purpose {
-    /// The forwardings: a document, text, a script.
-    #[default]
-    Forward,
-    /// Taking everything away: what is asked for does not matter.
-    Remove,
-    /// The load balancer's addresses.
-    Pool,
-    /// A ruleset for Linux, with the interfaces that lists stand for.
-    Nft(Interfaces),
-    /// Requests against a saved state.
-    Rest(rest::State),
-}
 
 /// The answer and what was noticed.
 ///
@@ -147,7 +117,7 @@ fn default_target(
         .pool
         .as_ref()
         .filter(|pool| pool.kind != LoadBalancerKind::None);
-    Ok(pool.and_then(pool::Pool::first))
+    Ok(pool.and_then(Pool::first))
 }
 
 /// The ports that nobody on the internet may reach, without those that were forced.

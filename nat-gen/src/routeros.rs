@@ -1,7 +1,6 @@
 //! RouterOS's own words: menus, properties, quoted strings.
 
 use crate::firewall::{Action, DIGITS, Firewall, Hook, Role, Rule};
-use crate::forward::word;
 use crate::ports::Ports;
 use crate::site::Side;
 use ipnet::IpNet;
@@ -131,7 +130,7 @@ pub fn rule(rule: &Rule, name: &dyn Fn(Role) -> String) -> Vec<Property> {
     if rule.to_router {
         properties.push(("dst-address-type", "local".to_owned()));
     }
-    properties.extend(rule.protocol.map(|p| ("protocol", word(p).to_owned())));
+    properties.extend(rule.protocol.map(|p| ("protocol", p.as_str().to_owned())));
     properties.extend(rule.source.map(|net| ("src-address", source(net))));
     properties.extend(rule.destination.map(|to| ("dst-address", destination(to))));
     if !rule.ports.is_empty() {

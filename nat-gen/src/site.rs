@@ -1,8 +1,8 @@
 //! The place: what the document says about the router, the local network and the nodes.
 
-use crate::pool::Pool;
 use cluster::invalid::Invalid;
 use cluster::inventory::{Inventory, NetworkSection, Router, RouterOs, RouterSide};
+use cluster::pool::Pool;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr};
 

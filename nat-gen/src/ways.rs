@@ -136,7 +136,7 @@ fn pending(view: &View<'_>, selection: &Selection, site: &Site, wish: &Wish) -> 
     let pool = site.pool.as_ref();
     let only = pool
         .filter(|pool| pool.kind == LoadBalancerKind::Metallb)
-        .and_then(crate::pool::Pool::only);
+        .and_then(cluster::pool::Pool::only);
     if let Some(address) = only {
         let message = format!(
             "the load balancer has not assigned an address yet; {address} is the only one it may hand out"

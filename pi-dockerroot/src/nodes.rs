@@ -2,14 +2,16 @@
 
 use crate::answer::{About, Answer};
 use crate::cli::Cli;
+use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::Wanted;
 use anyhow::Context;
-use cluster::edge::node::{host_name, identity};
+use cluster::edge::node::{host_name, identity, not_a_node};
 use cluster::edge::nodes::Earlier;
 use cluster::edge::{Input, Usage};
 use cluster::finding::Finding;
 use cluster::inventory::Node;
 use cluster::name::Label;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,17 +22,8 @@ use wish::{Partitioned, Wish};
 /// Plans for every node that is asked for, or acts on this one.
 pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = arguments.node.root()?;
-    let reading = "reading the document";
-    let earlier: Earlier = input
-        .document
-        .answer("pi_dockerroot")
-        .context(reading)?
-        .unwrap_or_default();
-    let partitioned: Partitioned = input
-        .document
-        .answer("pi_partition")
-        .context(reading)?
-        .unwrap_or_default();
+    let earlier: Earlier = answer_of(input, "pi_dockerroot")?;
+    let partitioned: Partitioned = answer_of(input, "pi_partition")?;
     let nodes = &input.inventory.nodes;
     // Without a document there is none to choose from, and --node is only a name.
     let chosen = match arguments.common.null_input {
@@ -40,8 +33,7 @@ pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Fi
     let host = host_name(&root).unwrap_or_else(|| "node".to_owned());
     let here = chosen.is_some_and(|node| node.name.as_str() == host)
         || (nodes.is_empty() && partitioned.nodes.contains_key(&host));
-    let mut findings = Vec::new();
-    let mut answers = BTreeMap::new();
+    let mut found = Found::default();
     let wish = |node, name| Wish {
         arguments,
         node,
@@ -58,12 +50,11 @@ pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Fi
             .map(|node| &node.name)
             .or(arguments.node.node.as_ref());
         let name = named.map_or(host.as_str(), Label::as_str);
-        if arguments.node.apply {
-            findings.extend(chosen.map(|node| identity(node, &root)).unwrap_or_default());
+        if let Some(node) = chosen.filter(|_| arguments.node.apply) {
+            found.findings.extend(identity(node, &root));
         }
-        let (answer, more) = wish(chosen, name).local(&root, &earlier, &mut findings)?;
-        findings.extend(more);
-        answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
+        let outcome = wish(chosen, name).local(&root, &earlier, &mut found.findings)?;
+        found.add(name, outcome);
     } else {
         let only = arguments.node.node.as_ref();
         for node in nodes {
@@ -71,12 +62,35 @@ pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Fi
                 continue;
             }
             let name = node.name.as_str();
-            let (answer, finding) = wish(Some(node), name).elsewhere();
-            findings.extend(finding);
-            answers.insert(name.to_owned(), About::Engine(Box::new(answer)));
+            found.add(name, wish(Some(node), name).elsewhere());
         }
     }
+    let Found {
+        answers,
+        mut findings,
+    } = found;
     Ok((join(answers, earlier, &mut findings), findings))
+}
+
+/// What was found of the nodes so far.
+#[derive(Default)]
+struct Found {
+    answers: BTreeMap<String, About>,
+    findings: Vec<Finding>,
+}
+
+impl Found {
+    fn add(&mut self, name: &str, (answer, findings): (NodeAnswer, Vec<Finding>)) {
+        self.findings.extend(findings);
+        self.answers
+            .insert(name.to_owned(), About::Engine(Box::new(answer)));
+    }
+}
+
+/// A tool's answer in the document.
+fn answer_of<T: DeserializeOwned + Default>(input: &Input<'_>, key: &str) -> anyhow::Result<T> {
+    let answer = input.document.answer(key).context("reading the document")?;
+    Ok(answer.unwrap_or_default())
 }
 
 /// Whoever acts has to be on the machine that is meant.
@@ -99,9 +113,7 @@ fn right_machine(
                 node.name.as_str()
             ))
         }
-        None if !nodes.is_empty() => usage(format!(
-            "no node of the document is named like this machine ({host:?}); run it on a node, or with -n"
-        )),
+        None if !nodes.is_empty() => Err(not_a_node(host)).context("reading the arguments"),
         _ => Ok(()),
     }
 }

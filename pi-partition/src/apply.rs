@@ -4,7 +4,7 @@ use crate::device::OpenDisk;
 use anyhow::{Context, bail};
 use cluster::plan::{Action, Check, KernelCall, Step};
 use cluster::root::Root;
-use cluster::run::{Executor, Presence, Progress, System, Unfinished, bytes_presence};
+use cluster::run::{Executor, Presence, Progress, System, Unfinished};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread;
@@ -15,6 +15,7 @@ mod presence;
 mod programs;
 mod rehearse;
 
+pub use presence::bytes_presence;
 pub use programs::missing;
 pub use rehearse::rehearse;
 
@@ -76,6 +77,39 @@ impl<'a> Acting<'a> {
         Ok(bytes_presence(&now, before, after))
     }
 
+    /// How much of a step's effect is there by its check, where it writes no bytes of its own.
+    fn checked(&self, step: &Step) -> anyhow::Result<Presence> {
+        match &step.check {
+            check @ Check::Partition { .. } => self.partition(check),
+            Check::NoPartition { disk, number, .. } => {
+                self.is_ours(disk)?;
+                let known = self.disk.kernel_partitions();
+                Ok(match known.iter().any(|known| known.number == *number) {
+                    true => Presence::Absent,
+                    false => Presence::Present,
+                })
+            }
+            Check::Filesystem {
+                path,
+                offset_bytes,
+                uuid,
+                ..
+            } => self.filesystem(step, path, *offset_bytes, uuid),
+            Check::Zeros {
+                path,
+                offset_bytes,
+                size_bytes,
+            } => {
+                self.is_ours(path)?;
+                self.zeros(*offset_bytes, *size_bytes)
+            }
+            _ => self
+                .system
+                .presence(step)?
+                .with_context(|| format!("the step {} has a check of another tool", step.id)),
+        }
+    }
+
     fn write(&self, path: &str, offset: u64, bytes: &[u8]) -> anyhow::Result<()> {
         self.is_ours(path)?;
         let writing = || format!("writing {} bytes at {offset} of {path}", bytes.len());
@@ -126,57 +160,19 @@ impl Executor for Acting<'_> {
         if step.id == SAVE_TABLE && self.saved {
             return Ok(Presence::Present);
         }
-        match (&step.action, &step.check) {
-            (
-                Action::WriteBytes {
-                    path,
-                    offset_bytes,
-                    before,
-                    bytes,
-                },
-                _,
-            ) => self.bytes(path, *offset_bytes, &before.0, &bytes.0),
-            (
-                Action::Erase {
-                    path,
-                    offset_bytes,
-                    before,
-                },
-                _,
-            ) => self.bytes(path, *offset_bytes, &before.0, &vec![0; before.0.len()]),
-            (_, Check::Partition { .. }) => self.partition(&step.check),
-            (_, Check::NoPartition { disk, number, .. }) => {
-                self.is_ours(disk)?;
-                let known = self.disk.kernel_partitions();
-                Ok(match known.iter().any(|known| known.number == *number) {
-                    true => Presence::Absent,
-                    false => Presence::Present,
-                })
-            }
-            (
-                _,
-                Check::Filesystem {
-                    path,
-                    offset_bytes,
-                    uuid,
-                    ..
-                },
-            ) => self.filesystem(step, path, *offset_bytes, uuid),
-            (
-                _,
-                Check::Zeros {
-                    path,
-                    offset_bytes,
-                    size_bytes,
-                },
-            ) => {
-                self.is_ours(path)?;
-                self.zeros(*offset_bytes, *size_bytes)
-            }
-            _ => self
-                .system
-                .presence(step)?
-                .with_context(|| format!("the step {} has a check of another tool", step.id)),
+        match &step.action {
+            Action::WriteBytes {
+                path,
+                offset_bytes,
+                before,
+                bytes,
+            } => self.bytes(path, *offset_bytes, &before.0, &bytes.0),
+            Action::Erase {
+                path,
+                offset_bytes,
+                before,
+            } => self.bytes(path, *offset_bytes, &before.0, &vec![0; before.0.len()]),
+            _ => self.checked(step),
         }
     }
 

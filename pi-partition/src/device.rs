@@ -14,33 +14,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod blkpg;
+
 /// How long the lock is waited for: udev holds it while it looks at a disk that was just closed.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
-// linux/fs.h and linux/blkpg.h.
+// linux/fs.h.
 nix::ioctl_read!(blk_get_size, 0x12, 114, u64);
 nix::ioctl_read_bad!(blk_sector_size, request_code_none!(0x12, 104), libc::c_int);
 nix::ioctl_read_bad!(blk_read_only, request_code_none!(0x12, 94), libc::c_int);
-nix::ioctl_write_ptr_bad!(blk_page, request_code_none!(0x12, 105), BlkpgArgument);
-
-/// `struct blkpg_ioctl_arg`.
-#[repr(C)]
-pub struct BlkpgArgument {
-    operation: libc::c_int,
-    flags: libc::c_int,
-    length: libc::c_int,
-    data: *mut BlkpgPartition,
-}
-
-/// `struct blkpg_partition`: start and length in bytes.
-#[repr(C)]
-struct BlkpgPartition {
-    start: libc::c_longlong,
-    length: libc::c_longlong,
-    number: libc::c_int,
-    device_name: [u8; 64],
-    volume_name: [u8; 64],
-}
 
 /// An open disk.
 #[derive(Debug)]
@@ -226,64 +208,7 @@ impl OpenDisk {
             holders: self.sysfs_names(&format!("{name}/holders")),
         })
     }
-
-    /// Tells the kernel of one more partition.
-    ///
-    /// # Errors
-    /// `EBUSY` where it overlaps one that the kernel knows or the number is taken.
-    pub fn add_partition(&self, number: u32, start: u64, length: u64) -> anyhow::Result<()> {
-        self.blkpg(BLKPG_ADD, number, start, length)
-            .with_context(|| {
-                format!(
-                    "adding partition {number} of {} to the kernel",
-                    self.path.display()
-                )
-            })
-    }
-
-    /// Lets the kernel forget a partition.
-    ///
-    /// # Errors
-    /// `EBUSY` where it is in use.
-    pub fn delete_partition(&self, number: u32) -> anyhow::Result<()> {
-        self.blkpg(BLKPG_DELETE, number, 0, 0).with_context(|| {
-            format!(
-                "taking partition {number} of {} from the kernel",
-                self.path.display()
-            )
-        })
-    }
-
-    fn blkpg(
-        &self,
-        operation: libc::c_int,
-        number: u32,
-        start: u64,
-        length: u64,
-    ) -> anyhow::Result<()> {
-        let mut partition = BlkpgPartition {
-            start: start.try_into()?,
-            length: length.try_into()?,
-            number: number.try_into()?,
-            device_name: [0; 64],
-            volume_name: [0; 64],
-        };
-        let argument = BlkpgArgument {
-            operation,
-            flags: 0,
-            length: size_of::<BlkpgPartition>().try_into()?,
-            data: &mut partition,
-        };
-        // SAFETY: the descriptor is open; the argument and the partition that it points to have the layout of linux/blkpg.h
-        // and live until the call returns.
-        unsafe { blk_page(self.file.as_raw_fd(), &argument)? };
-        Ok(())
-    }
 }
-
-/// `BLKPG_ADD_PARTITION` and `BLKPG_DEL_PARTITION` of linux/blkpg.h.
-const BLKPG_ADD: libc::c_int = 1;
-const BLKPG_DELETE: libc::c_int = 2;
 
 /// A partition that the kernel knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

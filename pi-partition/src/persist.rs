@@ -1,10 +1,10 @@
 //! What makes a mount last over a restart: a line in fstab, a systemd unit, or RancherOS' `mounts`.
 
 use crate::state::NodeState;
-use cluster::cloud_config;
 use cluster::finding::Finding;
 use cluster::inventory::{Filesystem, Os, Persist};
 use cluster::plan::{Action, Check, Step, sha256};
+use cluster::{cloud_config, fstab, unit};
 
 /// A mount that shall last.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Lasting<'_> {
         let by = |tag: &str, value: &str| match tag {
             "uuid" => value.eq_ignore_ascii_case(self.uuid),
             "partuuid" => value.eq_ignore_ascii_case(self.partuuid),
-            "label" => self.label.is_some_and(|label| value == fstab_escape(label)),
+            "label" => self.label.is_some_and(|label| value == fstab::word(label)),
             _ => false,
         };
         if let Some((tag, value)) = source.split_once('=') {
@@ -51,7 +51,7 @@ const FSTAB_OPTIONS: &str = "defaults,noatime,nofail";
 /// What fits the operating system.
 pub fn resolve(persist: Persist, os: Option<Os>) -> Persist {
     match (persist, os) {
-        (Persist::Auto, Some(Os::RancherOs | Os::BurmillaOs)) => Persist::Ros,
+        (Persist::Auto, Some(os)) if os.is_rancher() => Persist::Ros,
         (Persist::Auto, _) => Persist::Fstab,
         (chosen, _) => chosen,
     }
@@ -79,18 +79,12 @@ fn fstab(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>
     let line = format!(
         "UUID={} {} {} {FSTAB_OPTIONS} 0 2",
         mount.uuid,
-        fstab_escape(mount.target),
+        fstab::word(mount.target),
         mount.filesystem.as_str()
     );
     let lines = node.fstab.as_deref().unwrap_or_default();
-    let same = |other: &&String| {
-        let mut fields = other.split_whitespace();
-        let source = fields.next().unwrap_or_default();
-        !source.starts_with('#') && fields.next() == Some(&fstab_escape(mount.target))
-    };
-    if let Some(other) = lines.iter().find(same) {
-        let source = other.split_whitespace().next().unwrap_or_default();
-        if mount.is_named(source) {
+    if let Some(other) = fstab::line_of(lines.iter().map(String::as_str), mount.target) {
+        if fstab::source_and_target(other).is_some_and(|(source, _)| mount.is_named(source)) {
             return Ok(Vec::new());
         }
         return Err(taken(mount.target, "/etc/fstab", other));
@@ -113,18 +107,6 @@ fn fstab(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>
         )
         .undo(undo),
     ])
-}
-
-/// fstab(5): space, tab, line end and backslash as three octal digits.
-fn fstab_escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            ' ' | '\t' | '\n' | '\\' | '#' => out.push_str(&format!("\\{:03o}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn systemd(mount: Lasting<'_>, node: &NodeState) -> Vec<Step> {
@@ -177,18 +159,7 @@ fn unit(mount: Lasting<'_>) -> String {
 
 /// The unit that a mount point must have (`systemd-escape --path --suffix=mount`).
 fn unit_name(target: &str) -> String {
-    let mut name = String::new();
-    for (index, byte) in target.trim_matches('/').bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                name.push(char::from(byte));
-            }
-            byte => name.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    name + ".mount"
+    unit::of_path(target) + ".mount"
 }
 
 fn ros(mount: Lasting<'_>, node: &NodeState) -> Result<Vec<Step>, Box<Finding>> {

@@ -2,7 +2,7 @@
 
 use crate::extent::Place;
 use crate::layout::Layout;
-use crate::request::Request;
+use crate::request::{Request, Wish};
 use crate::state::{DiskState, Kind, NodeState};
 use crate::table::{Role, Scheme, Table, mbr};
 use cluster::finding::Finding;
@@ -155,49 +155,36 @@ pub fn hints(
     table: &Table,
     layout: &Layout,
 ) -> Vec<Finding> {
-    let mut hints = Vec::new();
     let Some(choice) = layout.choice else {
-        return hints;
+        return Vec::new();
     };
-    let os = request.os.or(node.os);
+    let mut hints = Vec::new();
+    let is_rancher = request.os.or(node.os).is_some_and(Os::is_rancher);
     let start = choice.free.start_bytes / table.sector_bytes;
     let before = table.partitions.iter().find(|entry| entry.end() == start);
     let root_before = before.is_some_and(|entry| entry.number == 2);
-    if matches!(os, Some(Os::RancherOs | Os::BurmillaOs))
-        && root_before
-        && request.place == Place::End
-    {
-        hints.push(
-            Finding::info(
-                "partition-grow-root",
-                disk.path.clone(),
-                "partition 2, the root, ends where the free extent begins: where one larger root is enough, RancherOS grows it itself",
-            )
-            .fix("instead of this plan: ros config set rancher.resize_device /dev/mmcblk0, and restart"),
-        );
+    if is_rancher && root_before && request.place == Place::End {
+        hints.push(grow_root(disk));
     }
     if disk.kind == Kind::Image && request.partitions.iter().any(|wish| wish.mount.is_some()) {
-        hints.push(
-            Finding::info(
-                "partition-image-mount",
-                disk.path.clone(),
-                "an image has no mount points: the partition is made, and mounted by the same command on the node",
-            ),
-        );
+        let message = "an image has no mount points: the partition is made, and mounted by the same command on the node";
+        let path = disk.path.clone();
+        hints.push(Finding::info("partition-image-mount", path, message));
     }
-    let xfs = request
-        .partitions
-        .iter()
-        .any(|wish| wish.filesystem == Filesystem::Xfs);
-    if xfs && matches!(os, Some(Os::RancherOs | Os::BurmillaOs)) {
-        hints.push(
-            Finding::warning(
-                "partition-xfs-kernel",
-                disk.path.clone(),
-                "RancherOS' kernel 4.14 may not mount an XFS that a newer mkfs.xfs made",
-            )
-            .fix("wish for ext4"),
-        );
+    let xfs = |wish: &Wish| wish.filesystem == Filesystem::Xfs;
+    if is_rancher && request.partitions.iter().any(xfs) {
+        hints.push(xfs_kernel(disk));
     }
     hints
+}
+
+fn grow_root(disk: &DiskState) -> Finding {
+    let message = "partition 2, the root, ends where the free extent begins: where one larger root is enough, RancherOS grows it itself";
+    Finding::info("partition-grow-root", disk.path.clone(), message)
+        .fix("instead of this plan: ros config set rancher.resize_device /dev/mmcblk0, and restart")
+}
+
+fn xfs_kernel(disk: &DiskState) -> Finding {
+    let message = "RancherOS' kernel 4.14 may not mount an XFS that a newer mkfs.xfs made";
+    Finding::warning("partition-xfs-kernel", disk.path.clone(), message).fix("wish for ext4")
 }

@@ -67,7 +67,7 @@ fn sae(wifi: &Wifi) -> Option<Finding> {
 /// What is noticed of one node.
 pub fn node_remarks(name: &str, request: &Request) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if matches!(request.os, Some(Os::RancherOs | Os::BurmillaOs)) {
+    if request.os.is_some_and(Os::is_rancher) {
         findings.push(Finding::warning(
             "wifi-os-unproven",
             name,

@@ -20,7 +20,7 @@ pub struct Answer {
     pub shed_order: Vec<Name>,
     /// Switch by switch.
     pub switches: Vec<SwitchAnswer>,
-    /// The answer to `--add`, `--remove`, `--budget` and `--ambient-c`: what changes.
+    /// The answer to `--add`, `--remove`, `--budget`, `--ambient-c`, `--assign` and `--optimise`: what changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<QuestionAnswer>,
     /// Where the catalogue's figures come from that were used.

@@ -298,7 +298,7 @@ mod tests {
         }
     }
 
-    /// What issue and page promise: a catalogue that is broad, each entry once and each figure with its source.
+    /// What the page promises: a catalogue that is broad, each entry once and each figure with its source.
     #[test]
     fn the_catalogue_is_broad_and_names_its_sources() {
         let catalogue = Catalogue::built_in().unwrap();

@@ -73,8 +73,8 @@ pub fn allowance(standard: PoeStandard) -> Allowance {
     }
 }
 
-/// What a PSE lets into a device that charges its capacitors, in amperes, and for how long at most, in seconds
-/// (IEEE 802.3 table 33-11: 400 to 450 mA for 50 to 75 ms).
+/// The most that a PSE lets into a device that charges its capacitors, in amperes (IEEE 802.3 table 33-11: 400 to 450 mA
+/// for 50 to 75 ms).
 pub const INRUSH_A: f64 = 0.45;
 
 #[cfg(test)]

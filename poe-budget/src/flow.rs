@@ -4,7 +4,7 @@ use crate::answer::PortAnswer;
 use crate::cable::{self, Flow};
 use crate::class;
 use crate::demand::{Given, Load};
-use crate::notices::{Notices, info};
+use crate::notices::Notices;
 use crate::scenario::PerScenario;
 use crate::supply::Supply;
 use crate::watts::{Millivolts, Milliwatts};
@@ -81,7 +81,7 @@ fn check_cable(supply: &Supply<'_>, load: &Load, worst: Flow, notices: &mut Noti
     if load.cable.is_none() {
         notices.once("poe-cable-unknown", "", &load.device, || {
             let message = "no cable is declared: no loss is counted and the voltage at the device is not checked";
-            info("poe-cable-unknown", &subject(supply, load), message.to_owned())
+            Finding::info("poe-cable-unknown", subject(supply, load), message)
                 .fix("declare switches[].ports[].cable with awg and length_m")
         });
         return;

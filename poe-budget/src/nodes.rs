@@ -4,7 +4,7 @@ use crate::catalogue::Catalogue;
 use crate::demand::{Basis, Given, Load};
 use crate::name::Name;
 use crate::node::NodeFacts;
-use crate::notices::{Notices, info};
+use crate::notices::Notices;
 use crate::request::remember;
 use crate::scenario::PerScenario;
 use cluster::finding::Finding;
@@ -180,7 +180,7 @@ pub fn notice(load: &Load, node: Option<&NodeFacts<'_>>, notices: &mut Notices) 
                 "{percent:.0} % of the power that the {} takes is assumed to reach the board",
                 hat.name
             );
-            info("poe-efficiency-assumed", device, message)
+            Finding::info("poe-efficiency-assumed", device, message)
                 .fix("measure at the switch (--measured), or declare nodes[].hat_efficiency")
         });
     }

@@ -1,7 +1,7 @@
 //! Findings as they come: errors one by one, everything else once for each kind with a count, so that a fleet's
 //! report stays readable.
 
-use cluster::finding::{Finding, Severity};
+use cluster::finding::Finding;
 use serde_json::json;
 
 /// How many subjects of a kind are named.
@@ -99,11 +99,6 @@ impl Kind {
     }
 }
 
-/// A remark, shorter to write.
-pub fn info(id: &'static str, subject: &str, message: String) -> Finding {
-    Finding::new(Severity::Info, id, subject, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +109,11 @@ mod tests {
         for number in 0..12 {
             let subject = format!("sw{number}");
             notices.once("poe-unmanaged", "m", &subject, || {
-                info("poe-unmanaged", &subject, "it is".into())
+                Finding::info("poe-unmanaged", &*subject, "it is")
             });
         }
         notices.once("poe-unmanaged", "other", "x", || {
-            info("poe-unmanaged", "x", "it is".into())
+            Finding::info("poe-unmanaged", "x", "it is")
         });
         notices.each(Finding::error("poe-over-budget", "sw1", "no"));
         let findings = notices.finish();

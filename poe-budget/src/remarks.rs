@@ -1,15 +1,10 @@
 //! What is known of a switch beyond its budget. Said once for each model, however many there are.
 
 use crate::class::INRUSH_A;
-use crate::notices::{Notices, info};
+use crate::notices::Notices;
 use crate::supply::Supply;
 use crate::watts::Milliwatts;
 use cluster::finding::Finding;
-
-/// A remark without variable parts.
-pub fn remark(id: &'static str, subject: &str, message: &str) -> Finding {
-    info(id, subject, message.to_owned())
-}
 
 /// All remarks on a switch.
 pub fn switch(supply: &Supply<'_>, notices: &mut Notices) {
@@ -25,7 +20,7 @@ fn model(supply: &Supply<'_>, notices: &mut Notices) {
         if supply.standard_assumed {
             notices.once("poe-standard-assumed", "", name, || {
                 let message = "neither model nor standard is declared: 802.3af is assumed, 15.4 W at a port and 44 V";
-                remark("poe-standard-assumed", name, message).fix("declare standard: af, at, bt3 or bt4")
+                Finding::info("poe-standard-assumed", name, message).fix("declare standard: af, at, bt3 or bt4")
             });
         }
         return;
@@ -50,7 +45,7 @@ fn model(supply: &Supply<'_>, notices: &mut Notices) {
                     "reported with the {}: {} ({})",
                     model.name, report.text, report.source
                 );
-                info("poe-reported", name, message)
+                Finding::info("poe-reported", name, message)
             });
         }
     }
@@ -88,7 +83,7 @@ fn attested(supply: &Supply<'_>, notices: &mut Notices) {
                 model.name,
                 declared.watts()
             );
-            info("poe-budget-attested", name, message)
+            Finding::info("poe-budget-attested", name, message)
                 .fix("read the hardware version on the label below the switch")
         });
     }
@@ -104,7 +99,7 @@ fn ports(supply: &Supply<'_>, notices: &mut Notices) {
             "all {} PoE ports are taken: a further device, such as a travel router, needs a supply of its own",
             supply.poe_ports
         );
-        info("poe-ports-full", &supply.name, message)
+        Finding::info("poe-ports-full", &*supply.name, message)
     });
 }
 
@@ -121,7 +116,7 @@ fn inrush(supply: &Supply<'_>, notices: &mut Notices) {
             "{count} devices that start in the same instant may ask {asked} W of {budget} W for up to 75 ms (a port lets in {INRUSH_A} A at {} V); whether the switch starts its ports one after the other is not known",
             supply.voltage_v
         );
-        info("poe-inrush", &supply.name, message)
+        Finding::info("poe-inrush", &*supply.name, message)
             .fix("if devices start and stop in turns after a power cut, plug them in one by one")
     });
 }
@@ -139,6 +134,6 @@ fn cables(supply: &Supply<'_>, notices: &mut Notices) {
     notices.once("poe-cable-short", "", &supply.name, || {
         let message =
             "all cables are at most 3 m long: what they take is noise beside the other figures";
-        remark("poe-cable-short", &supply.name, message)
+        Finding::info("poe-cable-short", &*supply.name, message)
     });
 }

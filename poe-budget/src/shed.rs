@@ -11,16 +11,6 @@ pub const POLICIES: [ShedPolicy; 4] = [
     ShedPolicy::Retry,
 ];
 
-/// The word in a document.
-pub fn word(policy: ShedPolicy) -> &'static str {
-    match policy {
-        ShedPolicy::LowestPriority => "lowest-priority",
-        ShedPolicy::FirstCome => "first-come",
-        ShedPolicy::DenyNew => "deny-new",
-        ShedPolicy::Retry => "retry",
-    }
-}
-
 /// A port that takes power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {

@@ -8,7 +8,6 @@ use crate::name::Name;
 use crate::notices::Notices;
 use crate::remarks;
 use crate::request::Request;
-use crate::shed;
 use crate::supply::Supply;
 use crate::watts::Milliwatts;
 use cluster::finding::Finding;
@@ -58,7 +57,7 @@ pub fn cluster(request: &Request<'_>, notices: &mut Notices) {
     }
     notices.once("poe-nothing-powered", "", "switches", || {
         let message = "the document has no switch and no PoE HAT: there is nothing to carry";
-        remarks::remark("poe-nothing-powered", "switches", message)
+        Finding::info("poe-nothing-powered", "switches", message)
     });
 }
 
@@ -179,7 +178,7 @@ fn dark(supply: &Supply<'_>, all: &[Shed], request: &Request<'_>, notices: &mut 
         }
         told.push(&shed.dark);
         let alike = all.iter().filter(|other| other.dark == shed.dark);
-        let policies: Vec<&str> = alike.map(|shed| shed::word(shed.policy)).collect();
+        let policies: Vec<&str> = alike.map(|shed| shed.policy.as_str()).collect();
         let load = |name: &Name| supply.loads.iter().find(|load| load.device == *name);
         let loads: Vec<&Load> = shed.dark.iter().filter_map(load).collect();
         let lost = impact::lost(&loads, &request.cluster);
@@ -217,10 +216,10 @@ fn order(supply: &Supply<'_>, all: &[Shed], notices: &mut Notices) {
             let message = format!(
                 "who goes dark first is not known: {} by {}, {} by {}; shed_order follows {}",
                 first(followed),
-                shed::word(followed.policy),
+                followed.policy.as_str(),
                 first(other),
-                shed::word(other.policy),
-                shed::word(followed.policy),
+                other.policy.as_str(),
+                followed.policy.as_str(),
             );
             Finding::warning("poe-shed-policy-unknown", &*supply.name, message)
                 .fix("plug in more than the switch carries once and watch which port goes dark, or ask the maker, and declare shed_policy; the port that is kept longest is the place for a K3s server")

@@ -675,11 +675,11 @@ fn a_question_that_does_not_fit_the_document_is_usage() {
         ),
         (
             &["--add", "camera=5@sw2:1"],
-            "--add: no such switch sw2; did you mean \"sw1\"?",
+            "--add sw2: the document has no such switch; did you mean \"sw1\"?",
         ),
         (
             &["--budget", "sw9=40"],
-            "--budget: no such switch sw9; did you mean \"sw1\"?",
+            "--budget sw9: the document has no such switch; did you mean \"sw1\"?",
         ),
         (&["--add", "camera"], "expected NAME=WATTS"),
         (&["--add", "camera=-5"], "0 or more"),

@@ -268,7 +268,7 @@ fn cloud_configs_are_yaml_of_the_schemas_shape() {
             world.path(),
             &["-f", "files", "-o", "out", "cluster.json"],
         ));
-        let path = "out/pi2/var/lib/rancher/conf/cloud-config.d/k3s-join.yml";
+        let path = format!("out/pi2/var/lib/{root}/conf/cloud-config.d/k3s-join.yml");
         let script = format!(
             "import json, sys, yaml; json.dump(yaml.safe_load(open({path:?})), sys.stdout)"
         );

@@ -80,6 +80,13 @@ pub fn unknown<'a>(
     ))
 }
 
+/// The error where whoever acts finds this machine, of the name `host`, in no node of the document.
+pub fn not_a_node(host: &str) -> Usage {
+    Usage::new(format!(
+        "no node of the document is named like this machine ({host:?}); run it on a node, or with -n"
+    ))
+}
+
 /// The host's name without its domain, in lower case.
 pub fn host_name(root: &Root) -> Option<String> {
     let file = if root.is_system() {

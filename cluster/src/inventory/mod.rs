@@ -2,6 +2,7 @@
 //!
 //! Each field's comment says meaning, unit and default. The JSON Schema (`--schema`) is made from these types.
 
+mod disk;
 mod k3s;
 mod network;
 mod node;
@@ -11,11 +12,10 @@ mod router;
 mod storage;
 mod wifi;
 
+pub use disk::{Disk, Filesystem, Partition, PartitionSize, Persist};
 pub use k3s::{K3s, K3sInstall, NodeK3s};
 pub use network::{LoadBalancer, LoadBalancerKind, NetworkSection};
-pub use node::{
-    Arch, Disk, Filesystem, Node, Os, Partition, PartitionSize, Persist, Role, UsbStick, UsbUse,
-};
+pub use node::{Arch, Node, Os, Role, UsbStick, UsbUse};
 pub use parts::{Part, UnitCost};
 pub use power::{Allocation, Cable, Draw, PoeStandard, Port, ShedPolicy, Switch};
 pub use router::{Exposure, Protocol, Router, RouterOs, RouterSide};

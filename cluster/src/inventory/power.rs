@@ -75,6 +75,18 @@ pub enum ShedPolicy {
     Retry,
 }
 
+impl ShedPolicy {
+    /// The document's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LowestPriority => "lowest-priority",
+            Self::FirstCome => "first-come",
+            Self::DenyNew => "deny-new",
+            Self::Retry => "retry",
+        }
+    }
+}
+
 /// A port in use and the device on it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Port {

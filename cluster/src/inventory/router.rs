@@ -91,3 +91,13 @@ pub enum Protocol {
     /// UDP.
     Udp,
 }
+
+impl Protocol {
+    /// The document's word, the same in RouterOS, nftables and Kubernetes' lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}

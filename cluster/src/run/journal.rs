@@ -23,6 +23,7 @@ use record::{Record, parse};
 
 /// Larger than any journal of ours: a plan has some dozens of steps, each with at most a table in it.
 const LIMIT: u64 = 16 << 20;
+
 /// A moment at which a run may be killed, for the tests that do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {

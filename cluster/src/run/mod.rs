@@ -296,22 +296,3 @@ fn carry_out(
     }
     journal.mark(&step.id, Progress::Done)
 }
-
-/// How much of a write is there: `now` stands where `before` was and `after` shall be. A write may have been torn at any
-/// byte.
-pub fn bytes_presence(now: &[u8], before: &[u8], after: &[u8]) -> Presence {
-    if now == after {
-        return Presence::Present;
-    }
-    if now == before {
-        return Presence::Absent;
-    }
-    let torn = now.len() == after.len()
-        && before.len() == after.len()
-        && (now.iter().zip(before).zip(after))
-            .all(|((now, before), after)| now == before || now == after);
-    if torn {
-        return Presence::Partial;
-    }
-    Presence::Foreign("other bytes stand in its place than before or after it".to_owned())
-}

@@ -135,8 +135,11 @@ impl<'a> System<'a> {
             .any(|found| found == line.as_bytes()))
     }
 
-    /// Writes a file, with the permissions and owner that it has, or with `mode` where it is new.
-    fn write(&self, path: &str, content: &[u8], mode: Option<u32>) -> anyhow::Result<()> {
+    /// Writes a file whole, and its folder where that is missing. It keeps its owner, and without `mode` its permissions.
+    ///
+    /// # Errors
+    /// It cannot be written; the former one is then still whole.
+    pub fn write(&self, path: &str, content: &[u8], mode: Option<u32>) -> anyhow::Result<()> {
         let place = Path::new(path);
         let present = self.root.file(place).and_then(|file| file.metadata()).ok();
         let attributes = Attributes {

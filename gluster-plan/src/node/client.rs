@@ -2,9 +2,10 @@
 
 use super::service;
 use crate::site::Site;
-use crate::steps::{append, fstab_word, line, run, unit_name};
+use crate::steps::{append, line, run};
 use crate::volume::Volume;
 use cluster::plan::{ServiceVerb, Step};
+use cluster::{fstab, unit};
 
 /// What a client mounts a volume from: itself where it is a server, else the first server with the others behind it.
 pub(crate) fn source(site: &Site, volume: &Volume, server: bool) -> (String, String) {
@@ -32,11 +33,11 @@ pub(crate) fn source(site: &Site, volume: &Volume, server: bool) -> (String, Str
 pub(super) fn client_mount(site: &Site, volume: &Volume, node: usize, server: bool) -> Vec<Step> {
     let server = server && volume.nodes(site).contains(&node);
     let (source, options) = source(site, volume, server);
-    let unit = format!("{}.automount", unit_name(&volume.mount));
+    let unit = format!("{}.automount", unit::of_path(&volume.mount));
     let target = volume.mount.as_str();
     let text = format!(
         "{source} {} glusterfs defaults,_netdev,nofail,x-systemd.automount{options} 0 0",
-        fstab_word(target)
+        fstab::word(target)
     );
     vec![
         append(

@@ -1,7 +1,8 @@
 //! A stick: its file system, its line in fstab, its mount.
 
 use crate::site::Site;
-use crate::steps::{append, fstab_word, line, run};
+use crate::steps::{append, line, run};
+use cluster::fstab;
 use cluster::plan::{Action, Step};
 
 /// Mount options of a brick's file system. Gluster's manual: no access times; RancherOS and old kernels: 64-bit inodes.
@@ -19,7 +20,7 @@ pub(super) fn brick_disk(site: &Site, stick: usize, fstab: bool) -> Vec<Step> {
         let text = format!(
             "UUID={} {} xfs {BRICK_OPTIONS},nofail,x-systemd.before=glusterd.service 0 0",
             stick.uuid,
-            fstab_word(&stick.mount)
+            fstab::word(&stick.mount)
         );
         steps.push(append(
             format!("fstab-{}", stick.name),

@@ -1,8 +1,9 @@
 //! A node's part where a volume's provisioner is an NFS server.
 
 use crate::site::Site;
-use crate::steps::{append, argv, fstab_word, run};
+use crate::steps::{append, argv, run};
 use crate::volume::Volume;
+use cluster::fstab;
 use cluster::inventory::Provisioner;
 use cluster::plan::{Check, Step, derived_uuid, uuid_text};
 
@@ -42,7 +43,7 @@ pub(super) fn exports(site: &Site, volumes: &[Volume], node: usize) -> Vec<Step>
         let identity = uuid_text(derived_uuid(&["gluster-plan", "nfs", &volume.name]));
         let text = format!(
             "{} {clients}(rw,sync,no_subtree_check,no_root_squash,mp,fsid={identity})",
-            fstab_word(&volume.mount)
+            fstab::word(&volume.mount)
         );
         steps.push(append(
             format!("export-{}", volume.name),

@@ -5,14 +5,14 @@ use super::disk::BRICK_OPTIONS;
 use crate::site::Site;
 use crate::steps::{argv, run};
 use crate::volume::Volume;
-use cluster::cloud_config::CloudConfig;
+use cluster::cloud_config::{self, CloudConfig};
 use cluster::command::quote;
 use cluster::inventory::Os;
 use cluster::plan::{Action, Check, Step, sha256};
 
 /// RancherOS and its successor.
 pub fn rancher_os(os: Option<Os>) -> Option<Os> {
-    os.filter(|os| matches!(os, Os::RancherOs | Os::BurmillaOs))
+    os.filter(|os| os.is_rancher())
 }
 
 /// RancherOS has no systemd: its console runs what stands in a fragment of its configuration.
@@ -25,9 +25,9 @@ pub(crate) fn rancher_boot(
     os: Os,
 ) -> Vec<Step> {
     let commands = boot_commands(site, volumes, node, sticks, server);
+    let fragment = cloud_config::path(os, "gluster-plan").zip(boot_fragment(os, &commands));
     let mut steps = Vec::new();
-    if let Some(content) = boot_fragment(os, &commands) {
-        let path = "/var/lib/rancher/conf/cloud-config.d/gluster-plan.yml".to_owned();
+    if let Some((path, content)) = fragment {
         let check = Check::File {
             path: path.clone(),
             sha256: sha256(content.as_bytes()),

@@ -12,9 +12,9 @@ pub use node::thirty_two_bit;
 pub use volume::asked;
 
 use crate::draft::Draft;
-use crate::plan::Request;
 use crate::render::heketi;
 use crate::reported;
+use crate::request::Request;
 use crate::volume::ServerQuorum;
 use cluster::finding::Finding;
 use cluster::inventory::Provisioner;

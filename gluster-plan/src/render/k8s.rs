@@ -2,9 +2,9 @@
 
 use crate::answer::Answer;
 use crate::site::Site;
-use crate::steps::fstab_word;
 use crate::volume::Volume;
 use cluster::command::quote;
+use cluster::fstab;
 use cluster::inventory::Provisioner;
 use cluster::yaml;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn local_path(volume: &Volume, name: &str) -> Vec<Value> {
     let provisioner = format!("cloud-at-home/{name}");
     let mut all = frame(name, &provisioner, Value::from(volume_rules()), json!({}));
     // Where nothing is mounted, a folder on the node's own card would be taken for the volume.
-    let mounted = quote(&format!(" {} fuse.glusterfs ", fstab_word(&volume.mount)));
+    let mounted = quote(&format!(" {} fuse.glusterfs ", fstab::word(&volume.mount)));
     let guard = format!(
         "grep -qF -- {mounted} /proc/mounts || {{ echo 'the volume is not mounted here' >&2; exit 1; }}"
     );

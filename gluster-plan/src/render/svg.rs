@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::remarks::{bytes, losses};
+use cluster::edge::Verdict;
 use cluster::picture::{Anchor, Area, Face, Picture, Tone, fit};
 
 /// Sizes in units of the picture.
@@ -13,8 +14,9 @@ const SWATCH: f64 = 12.0;
 /// Nodes in a row.
 const ROW: usize = 4;
 
-/// The picture.
-pub fn picture(answer: &Answer) -> String {
+/// The whole answer.
+pub fn svg(verdict: &Verdict<Answer>) -> String {
+    let answer = &verdict.answer;
     let site = &answer.site;
     let nodes: Vec<usize> = (0..site.nodes.len())
         .filter(|node| site.sticks.iter().any(|stick| stick.node == *node))
@@ -50,10 +52,11 @@ pub fn picture(answer: &Answer) -> String {
         }
         y += GAP / 2.0;
     }
+    picture.findings((LEFT, y), width - 2.0 * LEFT, &verdict.findings);
     picture.finish()
 }
 
-/// Everything that the picture says, for who cannot see it.
+/// What the picture says of the volumes, for who cannot see it.
 fn description(answer: &Answer) -> String {
     let volumes = answer.volumes.iter().map(|volume| {
         let bricks = volume

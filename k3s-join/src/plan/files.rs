@@ -3,11 +3,12 @@
 use super::config::Effective;
 use super::{Shared, config};
 use crate::answer::{FileAnswer, NodeAnswer};
+use crate::apply::TOOL;
 use crate::platform::ETC;
 use crate::refuse::config::has_credentials;
 use crate::request::Request;
 use crate::token::Which;
-use cluster::cloud_config::CloudConfig;
+use cluster::cloud_config::{self, CloudConfig};
 use cluster::inventory::{Node, Role};
 use cluster::secret::REDACTED;
 use cluster::yaml;
@@ -97,12 +98,7 @@ fn text(path: impl Into<String>, mode: u32, content: String) -> FileAnswer {
 /// What the operating system reads: its units, modules and settings, or its cloud-config.
 fn systems(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Vec<FileAnswer> {
     let Some(unit) = answer.unit else {
-        let path = "/var/lib/rancher/conf/cloud-config.d/k3s-join.yml";
-        let config = cloud_config(shared, at, answer);
-        return config
-            .map(|content| text(path, 0o600, content))
-            .into_iter()
-            .collect();
+        return cloud_config(shared, at, answer).into_iter().collect();
     };
     vec![
         text(drop_in_path(unit), 0o644, drop_in()),
@@ -224,16 +220,15 @@ fs.inotify.max_user_watches = 524288
 }
 
 /// K3s as a container of RancherOS. Nobody has proven it on a Pi.
-fn cloud_config(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Option<String> {
-    let mut config = CloudConfig::new(shared.request.nodes()[at].os?)?;
+fn cloud_config(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Option<FileAnswer> {
+    let os = shared.request.nodes()[at].os?;
+    let path = cloud_config::path(os, TOOL)?;
+    let mut config = CloudConfig::new(os)?;
     let tag = match shared.request.version_on(at) {
         Some(version) => version.image_tag(),
         None => "latest".to_owned(),
     };
-    let word = match answer.role {
-        Role::Server => "server",
-        Role::Agent => "agent",
-    };
+    let word = answer.role.as_str();
     let data = config::data_dir(shared, at);
     let mut command = format!("{word} --config {RANCHER}/config.yaml");
     if shared.request.k3s.registries.is_some() || shared.request.k3s.registries_file.is_some() {
@@ -255,5 +250,5 @@ fn cloud_config(shared: &Shared<'_>, at: usize, answer: &NodeAnswer) -> Option<S
         "labels": {"io.rancher.os.after": "docker"},
     });
     config.set(&["services", "k3s"], service).ok()?;
-    Some(config.text())
+    Some(text(path, 0o600, config.text()))
 }

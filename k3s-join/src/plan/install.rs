@@ -3,7 +3,7 @@
 use super::{Shared, config};
 use crate::answer::{Copy, Install};
 use crate::request::Request;
-use cluster::inventory::{K3sInstall, Role};
+use cluster::inventory::K3sInstall;
 use std::collections::BTreeMap;
 
 /// For the node at `at`.
@@ -16,10 +16,7 @@ pub fn install(shared: &Shared<'_>, at: usize) -> Install {
             copies: Vec::new(),
         };
     }
-    let role = match shared.parts[at].role {
-        Role::Server => "server",
-        Role::Agent => "agent",
-    };
+    let role = shared.parts[at].role.as_str();
     // Everything else stands in the configuration file: what the installer is given as K3S_… it would write into another.
     let mut variables = BTreeMap::from([
         ("INSTALL_K3S_EXEC", role.to_owned()),

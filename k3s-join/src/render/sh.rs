@@ -42,10 +42,7 @@ pub fn scripts(answer: &Answer, node: Option<&Label>) -> Vec<Artefact> {
 }
 
 fn script(name: &str, node: &NodeAnswer) -> String {
-    let role = match node.role {
-        cluster::inventory::Role::Server => "server",
-        cluster::inventory::Role::Agent => "agent",
-    };
+    let role = node.role.as_str();
     let mut out = format!(
         "#!/bin/sh\n# {name} becomes a K3s {role}. Written by k3s-join {}; plan {}.\n# Run as root on {name}.\n{PRELUDE}",
         env!("CARGO_PKG_VERSION"),

@@ -5,7 +5,6 @@ use crate::answer::{Answer, Ha, NodeAnswer};
 use crate::ca::CaAnswer;
 use crate::platform::os_name;
 use cluster::edge::{Verdict, findings_text};
-use cluster::inventory::Role;
 use cluster::name::{Label, escape_controls};
 use std::fmt::Write;
 
@@ -127,10 +126,6 @@ fn table(out: &mut String, nodes: &[(&str, &NodeAnswer)]) {
     let rows: Vec<[String; 5]> = nodes
         .iter()
         .map(|(name, node)| {
-            let role = match node.role {
-                Role::Server => "server",
-                Role::Agent => "agent",
-            };
             let address = node.request.address.map(|address| address.to_string());
             let os = [
                 os_name(node.request.os),
@@ -138,7 +133,7 @@ fn table(out: &mut String, nodes: &[(&str, &NodeAnswer)]) {
             ];
             [
                 (*name).to_owned(),
-                role.to_owned(),
+                node.role.as_str().to_owned(),
                 address.unwrap_or_else(|| "?".to_owned()),
                 escape_controls(os.join(" ").trim_end()).into_owned(),
                 node.why.clone(),

@@ -1,9 +1,9 @@
 //! MetalLB's own objects: the addresses that it may hand out, and that it announces them in the local network.
 
-use crate::pool::Fault;
 use crate::site::Site;
 use cluster::finding::Finding;
 use cluster::inventory::LoadBalancerKind;
+use cluster::pool::Fault;
 use cluster::yaml;
 use serde_json::json;
 

@@ -1,11 +1,11 @@
 //! The nftables ruleset: the same rules on a Linux router, with no matcher that RouterOS's NAT lacks, in one table of its own.
 
 use crate::firewall::{Action, Firewall, Hook, Role, Rule};
-use crate::forward::word;
 use crate::ports::Ports;
 use crate::routeros;
 use crate::site::{Side, Site};
 use cluster::finding::Finding;
+use cluster::inventory::Protocol;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -165,7 +165,7 @@ fn statement(rule: &Rule, site: &Site) -> String {
 
 /// `tcp dport 443`, `tcp dport { 80, 443 }`
 fn port_match(rule: &Rule) -> String {
-    let protocol = rule.protocol.map_or("tcp", word);
+    let protocol = rule.protocol.map_or("tcp", Protocol::as_str);
     match rule.ports.as_slice() {
         [Ports { first, last }] if first == last => format!("{protocol} dport {first}"),
         ports => format!(

@@ -85,6 +85,12 @@ pub fn no_service(request: &Request) -> Finding {
         .fix("name the commands: --stop-command 'WORDS' --start-command 'WORDS'")
 }
 
+/// The warning of a node that has RancherOS or its successor.
+pub fn os_unproven(name: &str) -> Finding {
+    let message = "how RancherOS is asked, stopped and configured was not tried on a real one";
+    Finding::warning("dockerroot-os-unproven", name, message)
+}
+
 /// What speaks against the engine as it is.
 ///
 /// # Errors
@@ -103,8 +109,7 @@ pub fn engine(name: &str, request: &Request, seen: &Seen, old: &str) -> Result<V
         .as_ref()
         .is_some_and(|service| service.manager == "ros")
     {
-        let message = "how RancherOS is asked, stopped and configured was not tried on a real one";
-        findings.push(Finding::warning("dockerroot-os-unproven", name, message));
+        findings.push(os_unproven(name));
     }
     if let Some(info) = &running.info {
         docker(subject, info, old, &mut findings);

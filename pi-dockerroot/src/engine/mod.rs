@@ -11,7 +11,7 @@ pub mod http;
 mod inventory;
 pub mod job;
 pub mod json_edit;
-mod judge;
+pub mod judge;
 pub mod kind;
 mod leftover;
 pub mod observe;

@@ -3,8 +3,9 @@
 use super::{flags, json_edit};
 use anyhow::{Context, Result, bail};
 use cluster::command::Command;
-use cluster::root::{Attributes, Root};
-use cluster::run::mounts;
+use cluster::fstab;
+use cluster::root::Root;
+use cluster::run::{System, mounts};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -179,15 +180,10 @@ impl Switch {
 
 /// The line that binds at each start: after what the new root is on, and without keeping the machine from starting.
 pub fn fstab_line(old: &str, new: &str) -> String {
-    let escape = |path: &str| {
-        path.replace('\\', "\\134")
-            .replace(' ', "\\040")
-            .replace('\t', "\\011")
-    };
     format!(
         "{0} {1} none bind,nofail,x-systemd.requires-mounts-for={0} 0 0",
-        escape(new),
-        escape(old)
+        fstab::word(new),
+        fstab::word(old)
     )
 }
 
@@ -213,25 +209,18 @@ pub fn read(root: &Root, path: &str) -> Result<Option<String>> {
 
 /// Writes a file whole, with the permissions and owner that it has.
 pub fn write(root: &Root, path: &str, text: &str) -> Result<()> {
-    let place = Path::new(path);
-    let present = root.file(place).and_then(|file| file.metadata()).ok();
-    let attributes = Attributes {
-        mode: present
-            .as_ref()
-            .map_or(0o644, |found| found.mode() & 0o7777),
-        owner: present.map(|found| (found.uid(), found.gid())),
-    };
-    if let Some(folder) = place.parent() {
-        root.make_folder(folder, 0o755)
-            .with_context(|| format!("making {}", folder.display()))?;
-    }
-    root.write(place, text.as_bytes(), attributes)
-        .with_context(|| format!("writing {path}"))
+    System::new(root).write(path, text.as_bytes(), None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_its_line() {
+        let line = "/mnt/a\\040b\\043c /var/lib/docker none bind,nofail,x-systemd.requires-mounts-for=/mnt/a\\040b\\043c 0 0";
+        assert_eq!(fstab_line("/var/lib/docker", "/mnt/a b#c"), line);
+    }
 
     #[test]
     fn a_file_is_as_before_to_the_byte() {

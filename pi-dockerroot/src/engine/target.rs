@@ -2,6 +2,7 @@
 
 use super::switch;
 use anyhow::Result;
+use cluster::fstab;
 use cluster::root::Root;
 use cluster::run::mounts::{self, Mount};
 use std::path::Path;
@@ -34,11 +35,7 @@ pub fn look(root: &Root, to: &str) -> Result<Target> {
 /// The file that mounts something at `to` when the machine starts.
 fn lasting(root: &Root, to: &str) -> Result<Option<String>> {
     let text = switch::read(root, "/etc/fstab")?.unwrap_or_default();
-    let named = text.lines().any(|line| {
-        let mut fields = line.split_whitespace();
-        !fields.next().unwrap_or("#").starts_with('#') && fields.next() == Some(to)
-    });
-    if named {
+    if fstab::line_of(text.lines(), to).is_some() {
         return Ok(Some("/etc/fstab".to_owned()));
     }
     let folder = Path::new("/etc/systemd/system");
@@ -112,4 +109,21 @@ fn label_of(device: &Path) -> Option<Vec<u8>> {
         return None;
     };
     Some(label.split(|byte| *byte == 0).next()?.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_point_lasts_as_fstab_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("etc")).unwrap();
+        let text = "#/dev/a /mnt/b\nUUID=c /mnt/my\\040data ext4 defaults 0 2\n";
+        std::fs::write(folder.path().join("etc/fstab"), text).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let of = |to| lasting(&root, to).unwrap();
+        assert_eq!(of("/mnt/my data").as_deref(), Some("/etc/fstab"));
+        assert_eq!(of("/mnt/b"), None);
+    }
 }

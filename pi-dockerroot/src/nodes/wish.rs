@@ -3,6 +3,7 @@
 use crate::cli::Cli;
 use crate::engine::answer::Node as NodeAnswer;
 use crate::engine::job::{Local, Wanted};
+use crate::engine::judge;
 use crate::engine::request::Request;
 use crate::engine::target;
 use crate::render::cloud_config;
@@ -162,17 +163,7 @@ impl Wish<'_> {
 
     /// What can be said of a node that is not this machine.
     pub(super) fn elsewhere(&self) -> (NodeAnswer, Vec<Finding>) {
-        let declared = self.declared();
-        // The arguments' own paths were checked where they act; here they are only shown.
-        let request = self.request(declared.clone()).unwrap_or_else(|_| Request {
-            engine: self.arguments.engine.unwrap_or_default(),
-            from: None,
-            to: declared,
-            how: self.arguments.how.unwrap_or_default(),
-            stop_command: None,
-            start_command: None,
-            any_folder: false,
-        });
+        let request = self.shown(self.declared());
         let mut answer = NodeAnswer::new(&request);
         answer.os = self.node.and_then(|node| node.os);
         if request.to.is_none() {
@@ -184,35 +175,45 @@ impl Wish<'_> {
             .from
             .clone()
             .or_else(|| Some(request.engine.default_root().to_owned()));
+        // A card that is made anew holds nothing that could be lost.
+        let wrong = match self.arguments.is_for_new_cards() {
+            true => self.no_cloud_config(&answer),
+            false => Some(self.unseen()),
+        };
+        let mut findings: Vec<Finding> = wrong.into_iter().collect();
+        if answer.os.is_some_and(Os::is_rancher) {
+            findings.push(judge::os_unproven(self.name));
+        }
+        findings.extend(self.not_partitioned());
+        (answer, findings)
+    }
+
+    /// The request as it is shown: the arguments' own paths are checked only where they act.
+    fn shown(&self, declared: Option<String>) -> Request {
+        self.request(declared.clone()).unwrap_or_else(|_| Request {
+            engine: self.arguments.engine.unwrap_or_default(),
+            from: None,
+            to: declared,
+            how: self.arguments.how.unwrap_or_default(),
+            stop_command: None,
+            start_command: None,
+            any_folder: false,
+        })
+    }
+
+    fn no_cloud_config(&self, answer: &NodeAnswer) -> Option<Finding> {
+        let why = cloud_config::fault(answer)?;
+        let fix = "another mount point for it, of ASCII letters and digits";
+        Some(Finding::error("dockerroot-cloud-config", self.name, why).fix(fix))
+    }
+
+    fn unseen(&self) -> Finding {
         let message =
             "what runs there and what it holds is not known: a plan is made on the node itself";
         let fix = format!(
             "ssh {} sudo pi-dockerroot -f text - <planned.json",
             self.name
         );
-        let finding = Finding::error("dockerroot-unseen", self.name, message).fix(fix);
-        // A card that is made anew holds nothing that could be lost.
-        let mut findings = if self.arguments.is_for_new_cards() {
-            let fault = cloud_config::fault(&answer);
-            let finding = |why| Finding::error("dockerroot-cloud-config", self.name, why);
-            let fix = "another mount point for it, of ASCII letters and digits";
-            fault.map(|why| finding(why).fix(fix)).into_iter().collect()
-        } else {
-            vec![finding]
-        };
-        if matches!(
-            self.node.and_then(|node| node.os),
-            Some(Os::RancherOs | Os::BurmillaOs)
-        ) {
-            let message =
-                "how RancherOS is asked, stopped and configured was not tried on a real one";
-            findings.push(Finding::warning(
-                "dockerroot-os-unproven",
-                self.name,
-                message,
-            ));
-        }
-        findings.extend(self.not_partitioned());
-        (answer, findings)
+        Finding::error("dockerroot-unseen", self.name, message).fix(fix)
     }
 }

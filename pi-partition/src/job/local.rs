@@ -12,7 +12,7 @@ use crate::{observe, undo, unwind};
 use anyhow::Context;
 use cluster::document::Document;
 use cluster::edge::Usage;
-use cluster::edge::node::host_name;
+use cluster::edge::node::{host_name, not_a_node};
 use cluster::edge::nodes::Earlier;
 use cluster::finding::{self, Finding};
 use cluster::inventory::Node;
@@ -86,11 +86,8 @@ fn wished(
 ) -> anyhow::Result<(String, Request)> {
     let none = chosen.is_none() && cli.disk.is_none() && !cli.common.null_input;
     if none && document.get("nodes").is_some() {
-        let problem = format!(
-            "no node of the document is named like this machine ({:?}); give --node NAME",
-            host.unwrap_or_default()
-        );
-        return Err(Usage::new(problem)).context("reading the arguments");
+        let host = host.unwrap_or_default();
+        return Err(not_a_node(&host)).context("reading the arguments");
     }
     let request = cli.request(chosen)?;
     let name = match (chosen, &cli.node.node) {

@@ -54,7 +54,7 @@ pub fn node(
     }
     node.other_disk = other_disk(&mounts, disk);
     let os = request.os.or(node.os);
-    if matches!(os, Some(Os::RancherOs | Os::BurmillaOs)) && root.is_system() {
+    if os.is_some_and(Os::is_rancher) && root.is_system() {
         node.ros_mounts = ros_mounts()?;
     }
     if let Some(left) = left {

@@ -1,11 +1,12 @@
 //! Which partitions are there now, also where a run was ended between two writes of the table.
 
+use crate::apply::bytes_presence;
 use crate::source::{Disk, Overlay, Source};
 use crate::state::DiskState;
 use crate::table::{self, Damage, Entry, Table};
 use anyhow::Context;
 use cluster::plan::{Action, Step};
-use cluster::run::{Presence, Unfinished, bytes_presence};
+use cluster::run::{Presence, Unfinished};
 
 /// The table that is there. Where it cannot be read because an earlier run was ended between its writes, the tables that
 /// this run led from and to.

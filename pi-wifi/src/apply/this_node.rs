@@ -7,7 +7,7 @@ use crate::stack::{NetplanVersion, Stack};
 use anyhow::Context;
 use cluster::command::Command;
 use cluster::edge::Usage;
-use cluster::edge::node::host_name;
+use cluster::edge::node::{host_name, not_a_node};
 use cluster::finding::Finding;
 use cluster::inventory::Node;
 use cluster::run::told;
@@ -18,19 +18,15 @@ pub(super) fn chosen<'a>(job: &'a Job<'_>) -> anyhow::Result<Option<&'a Node>> {
     let nodes = &job.inventory.nodes;
     let chosen = job.cli.node.choose(nodes, job.root)?;
     let host = host_name(job.root).unwrap_or_default();
-    let problem = match chosen {
-        None if !nodes.is_empty() => format!(
-            "no node of the document is named like this machine ({host:?}); give --node NAME"
-        ),
-        Some(node) if node.name.as_str() != host => {
-            format!(
-                "--apply acts on this machine, whose name is {host:?}, and not on {}",
-                node.name
-            )
-        }
+    let wrong = match chosen {
+        None if !nodes.is_empty() => not_a_node(&host),
+        Some(node) if node.name.as_str() != host => Usage::new(format!(
+            "--apply acts on this machine, whose name is {host:?}, and not on {}",
+            node.name
+        )),
         _ => return Ok(chosen),
     };
-    Err(Usage::new(problem)).context("reading the arguments")
+    Err(wrong).context("reading the arguments")
 }
 
 /// The arguments with the stack that this node has, where none was named.

@@ -6,7 +6,7 @@ use super::common::{ONE_SUBNET, cannot};
 use super::wpa_supplicant::{Field, fields};
 use crate::content::{Content, File, mark};
 use crate::request::Site;
-use cluster::cloud_config::CloudConfig;
+use cluster::cloud_config::{self, CloudConfig};
 use cluster::finding::Finding;
 use cluster::inventory::Os;
 use serde_json::{Map, Value, json};
@@ -17,9 +17,8 @@ const PLACEHOLDER: &str = "pi-wifi";
 /// The files of a node.
 pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
     let os = site.request.os.unwrap_or(Os::RancherOs);
-    let path = match os {
-        Os::BurmillaOs => "/var/lib/burmilla/conf/cloud-config.d/pi-wifi.yml",
-        _ => "/var/lib/rancher/conf/cloud-config.d/pi-wifi.yml",
+    let Some(path) = cloud_config::path(os, "pi-wifi") else {
+        return Err(vec![another_system(site)]);
     };
     let config = config(site).map_err(|findings| *findings)?;
     let content = Content::unmark(&config.text(), site.networks.len());
@@ -32,14 +31,13 @@ pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
 /// What it cannot express.
 pub fn config(site: Site<'_>) -> Result<CloudConfig, Box<Vec<Finding>>> {
     let os = site.request.os.unwrap_or(Os::RancherOs);
-    let one = |what: &str, fix: &str| Box::new(vec![cannot(site, None, what, fix)]);
     let Some(mut config) = CloudConfig::new(os) else {
-        let what = "cloud-config is RancherOS' and BurmillaOS' configuration, and the node has another system";
-        return Err(one(what, "leave the format to the node's own stack"));
+        return Err(Box::new(vec![another_system(site)]));
     };
     if site.networks.len() > 1 {
         let what = "RancherOS joins one network for each interface";
-        return Err(one(what, "leave one network in `wifi.networks`"));
+        let fix = "leave one network in `wifi.networks`";
+        return Err(Box::new(vec![cannot(site, None, what, fix)]));
     }
     let mut wrong = Vec::new();
     for (name, text) in site.fragments {
@@ -72,6 +70,12 @@ pub fn config(site: Site<'_>) -> Result<CloudConfig, Box<Vec<Finding>>> {
         true => Ok(config),
         false => Err(Box::new(wrong)),
     }
+}
+
+fn another_system(site: Site<'_>) -> Finding {
+    let what =
+        "cloud-config is RancherOS' and BurmillaOS' configuration, and the node has another system";
+    cannot(site, None, what, "leave the format to the node's own stack")
 }
 
 fn settings(site: Site<'_>) -> Vec<(Vec<String>, Value)> {

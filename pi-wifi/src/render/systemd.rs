@@ -4,6 +4,7 @@ use super::{common, wpa_supplicant};
 use crate::content::{Content, File};
 use crate::request::Site;
 use cluster::finding::Finding;
+use cluster::unit::escape;
 
 /// The files of a node.
 pub fn files(site: Site<'_>) -> Result<Vec<File>, Vec<Finding>> {
@@ -37,14 +38,7 @@ pub fn supplicant_path(interface: &str) -> String {
 
 /// wpa_supplicant's unit for an interface (`systemd-escape --template=wpa_supplicant@.service`).
 pub fn unit(interface: &str) -> String {
-    let mut name = String::from("wpa_supplicant@");
-    for byte in interface.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => name.push(char::from(byte)),
-            byte => name.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    name + ".service"
+    format!("wpa_supplicant@{}.service", escape(interface))
 }
 
 pub(crate) fn network(site: Site<'_>) -> Content {
@@ -74,7 +68,14 @@ pub(crate) fn network(site: Site<'_>) -> Content {
 mod tests {
     #[test]
     fn units_are_those_of_systemd_escape() {
-        assert_eq!(super::unit("wlan0"), "wpa_supplicant@wlan0.service");
-        assert_eq!(super::unit("wl-a"), "wpa_supplicant@wl\\x2da.service");
+        for (interface, unit) in [
+            ("wlan0", "wpa_supplicant@wlan0.service"),
+            ("wlan0.1", "wpa_supplicant@wlan0.1.service"),
+            ("wl-a", "wpa_supplicant@wl\\x2da.service"),
+            ("wl:0", "wpa_supplicant@wl:0.service"),
+            (".wl", "wpa_supplicant@\\x2ewl.service"),
+        ] {
+            assert_eq!(super::unit(interface), unit);
+        }
     }
 }

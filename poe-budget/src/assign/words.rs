@@ -1,7 +1,6 @@
 //! What is said of an assignment: the way that was found, and why there is none.
 
 use crate::answer::AssignmentAnswer;
-use crate::notices::info;
 use crate::request::Request;
 use crate::scenario::Scenario;
 use crate::spread::{self, Bin, COUNTS, Item, NO_LIMIT, Proof};
@@ -149,5 +148,5 @@ pub(super) fn remark(answer: &AssignmentAnswer) -> Option<Finding> {
         false => format!("another way leaves at most {} W more", bound - headroom),
     };
     let message = format!("{moves}, and {headroom} W are left on the fullest switch; {best}");
-    Some(info("poe-assigned", "switches", message))
+    Some(Finding::info("poe-assigned", "switches", message))
 }

@@ -1,4 +1,5 @@
-//! Questions: what changes when a device is added or removed, the budget is another, or it gets warmer.
+//! Questions: what changes when a device is added or removed, the budget is another, it gets warmer, or all devices are put
+//! on the ports anew; and which single change buys the most headroom.
 
 mod add;
 
@@ -232,6 +233,8 @@ fn chosen<'a, 'c>(
     found.ok_or_else(|| {
         let name = name.map_or("", Label::as_str);
         let hint = suggestion(name, names.iter().map(|name| &**name));
-        Usage::new(format!("{flag}: no such switch {name}{hint}"))
+        Usage::new(format!(
+            "{flag} {name}: the document has no such switch{hint}"
+        ))
     })
 }

@@ -1,7 +1,6 @@
 //! Text: a table with bars for each switch, 80 columns at most.
 
 use crate::answer::{Answer, Case, Change, PortAnswer, QuestionAnswer, Side, SwitchAnswer};
-use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::{Verdict, findings_text};
 use cluster::finding::Severity;
@@ -174,7 +173,7 @@ fn in_full(switch: &SwitchAnswer) -> String {
     if switch.shed.iter().any(|shed| !shed.order.is_empty()) {
         out.push_str("\n  dark first, by policy\n");
         for shed in &switch.shed {
-            let lead = format!("  {:<16}  ", shed::word(shed.policy));
+            let lead = format!("  {:<16}  ", shed.policy.as_str());
             list(&mut out, &lead, shed.order.iter().map(|name| &**name));
         }
     }

@@ -8,6 +8,7 @@ mod thumb;
 
 /// What counts against a bin: the four scenarios by draw, and the reservation for the class.
 pub const COUNTS: usize = 5;
+
 /// One number for each.
 pub type Counts = [i64; COUNTS];
 /// A count that no bin runs out of, small enough that sums do not overflow.

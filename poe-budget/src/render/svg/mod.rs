@@ -6,7 +6,6 @@ mod switch;
 use super::text::{IN_FULL, headline};
 use crate::allocation;
 use crate::answer::{Answer, Case, SwitchAnswer};
-use crate::shed;
 use crate::watts::Milliwatts;
 use cluster::edge::Verdict;
 use cluster::inventory::Allocation;
@@ -84,7 +83,7 @@ fn description(verdict: &Verdict<Answer>) -> String {
         );
         if let Some(shed) = switch.shed.first().filter(|shed| !shed.order.is_empty()) {
             let order: Vec<&str> = shed.order.iter().map(|name| &**name).collect();
-            let policy = shed::word(shed.policy);
+            let policy = shed.policy.as_str();
             text.push_str(&format!("; dark first by {policy}: {}", order.join(", ")));
         }
         words.push(text);
