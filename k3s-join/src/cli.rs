@@ -164,7 +164,7 @@ impl Cli {
 impl cluster::edge::Format for Format {}
 
 impl Tool for Cli {
-    const NAME: &'static str = "k3s-join";
+    const NAME: &'static str = crate::TOOL;
     const EXAMPLES: &'static str = EXAMPLES;
     const SYSTEMS: &'static [(&'static str, &'static str)] = &[
         (

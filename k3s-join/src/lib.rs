@@ -48,6 +48,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use token::Which;
 
+/// This program's name, as its files and journals have it.
+pub const TOOL: &str = "k3s-join";
+
 /// What the program is asked to do: one of its modes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Mode {

@@ -10,13 +10,11 @@ pub mod release;
 pub mod service;
 pub mod steps;
 
+use crate::TOOL;
 use acting::Acting;
 use cluster::plan::Plan;
 use cluster::root::Root;
 use cluster::run::{self, Applied, Executor, Journal, JournalPlace, Presence};
-
-/// Whose journals these are.
-pub const TOOL: &str = "k3s-join";
 
 /// The ids of the steps whose effect is not there.
 ///

@@ -63,7 +63,7 @@ pub struct Installer {
 
 fn plan(node: &str, request: Value, steps: Vec<Step>) -> Plan {
     Plan {
-        tool: super::TOOL.to_owned(),
+        tool: crate::TOOL.to_owned(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         request,
         state: json!({"node": node}),

@@ -11,8 +11,8 @@ mod wish;
 pub use flags::Here;
 pub use report::{Report, text};
 
+use crate::TOOL;
 use crate::answer::Answer;
-use crate::apply::TOOL;
 use crate::check;
 use crate::cli::Cli;
 use crate::observe;

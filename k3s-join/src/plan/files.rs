@@ -2,8 +2,8 @@
 
 use super::config::Effective;
 use super::{Shared, config};
+use crate::TOOL;
 use crate::answer::{FileAnswer, NodeAnswer};
-use crate::apply::TOOL;
 use crate::platform::ETC;
 use crate::refuse::config::has_credentials;
 use crate::request::Request;

@@ -159,7 +159,7 @@ fn node(shared: &Shared<'_>, at: usize) -> NodeAnswer {
     answer.files = files::files(shared, at, &answer);
     answer.steps = steps::steps(&answer);
     answer.plan_sha256 = Some(cluster::plan::hash(&json!({
-        "tool": "k3s-join",
+        "tool": crate::TOOL,
         "tool_version": env!("CARGO_PKG_VERSION"),
         "request": answer.request,
         "files": answer.files,
