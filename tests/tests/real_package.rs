@@ -29,14 +29,12 @@ fn said(folder: &Path, script: &str) -> String {
 /// Packs for both machines into `folder`: arm64 and amd64. What the PC's programs hold is looked at here and not how fast they are, so
 /// but in the long run they are spared the minutes of optimizing.
 fn pack(folder: &str, umask: &str) -> [PathBuf; 2] {
-    let quick = match long() {
-        true => "",
-        false => {
-            "CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256"
-        }
-    };
     ["arm64", "amd64"].map(|architecture| {
-        let quick = if architecture == "amd64" { quick } else { "" };
+        let quick = if architecture == "amd64" && !long() {
+            "CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256"
+        } else {
+            ""
+        };
         let script = format!("umask {umask}; {quick} scripts/package -o {folder} {architecture}");
         tools::top().join(said(tools::top(), &script).trim_end())
     })
