@@ -50,7 +50,8 @@ fn same_firmware(a: &Path, b: &Path, extent: Extent) -> Result<()> {
         a.read_exact_at(&mut ours[..length], extent.start + at)?;
         b.read_exact_at(&mut theirs[..length], extent.start + at)?;
         ensure!(ours == theirs, "partition 1 changed after its byte {at}");
-        data |= ours.iter().any(|byte| *byte != 0);
+        // Not asked again once there is some: of a quarter of a gigabyte, unoptimized, that would be seconds.
+        data = data || ours.iter().any(|byte| *byte != 0);
         at += length as u64;
     }
     ensure!(data, "partition 1 is empty: the comparison says nothing");
