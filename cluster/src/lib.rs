@@ -2,7 +2,7 @@
 //!
 //! The pure half ([`document`], [`inventory`], [`name`], [`quantity`], [`finding`], [`invalid`], [`plan`],
 //! [`cloud_config`], [`fstab`], [`unit`], [`picture`], [`pool`], [`yaml`]) reads and writes nothing but its arguments. The acting half
-//! ([`edge`], [`root`], [`command`], [`secret`], [`run`]) touches the system and may use the pure half, never the other way
+//! ([`edge`], [`root`], [`command`], [`process`], [`secret`], [`run`]) touches the system and may use the pure half, never the other way
 //! round.
 
 mod checked;
@@ -22,6 +22,7 @@ pub mod yaml;
 
 pub mod command;
 pub mod edge;
+pub mod process;
 pub mod root;
 pub mod run;
 pub mod secret;

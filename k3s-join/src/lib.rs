@@ -97,11 +97,7 @@ fn on_node(
     };
     // Advice about the cluster has its place in the plan.
     findings.retain(|finding| finding.severity != Severity::Info);
-    let earlier: Earlier = input
-        .document
-        .answer("k3s_join")
-        .context("reading the document")?
-        .unwrap_or_default();
+    let earlier = Earlier::of(input.document, "k3s_join")?;
     let blocked = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);

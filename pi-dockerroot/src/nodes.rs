@@ -22,7 +22,7 @@ use wish::{Partitioned, Wish};
 /// Plans for every node that is asked for, or acts on this one.
 pub fn run(arguments: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = arguments.node.root()?;
-    let earlier: Earlier = answer_of(input, "pi_dockerroot")?;
+    let earlier = Earlier::of(input.document, "pi_dockerroot")?;
     let partitioned: Partitioned = answer_of(input, "pi_partition")?;
     let nodes = &input.inventory.nodes;
     // Without a document there is none to choose from, and --node is only a name.

@@ -5,7 +5,6 @@ use crate::cli::Cli;
 use crate::plan::{self, Planned};
 use crate::report;
 use crate::state::NodeState;
-use anyhow::Context;
 use cluster::edge::Input;
 use cluster::edge::node::identity;
 use cluster::edge::nodes::Earlier;
@@ -25,11 +24,7 @@ use local::local;
 pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = cli.node.root()?;
     let nodes = &input.inventory.nodes;
-    let earlier: Earlier = input
-        .document
-        .answer("pi_partition")
-        .context("reading the document")?
-        .unwrap_or_default();
+    let earlier = Earlier::of(input.document, "pi_partition")?;
     let mut findings = Vec::new();
     let mut answers = BTreeMap::new();
     match local(cli, &root, nodes, &earlier, input.document)? {

@@ -16,12 +16,10 @@ use crate::wish;
 use anyhow::Context;
 use cluster::command::Command;
 use cluster::edge::node::identity;
+use cluster::edge::nodes::Earlier;
 use cluster::finding::{self, Finding};
 use cluster::plan::{Action, KernelCall, Step};
 use cluster::run::Refusal;
-use serde_json::Value;
-use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -45,13 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Acts on this machine.
-pub fn run(job: &Job<'_>, earlier: &BTreeMap<String, Box<RawValue>>) -> anyhow::Result<Done> {
+pub fn run(job: &Job<'_>, earlier: &Earlier) -> anyhow::Result<Done> {
     let node = chosen(job)?;
     let name = job.name(node);
-    let given: Option<Value> = earlier
-        .get(&name)
-        .map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
-        .transpose()?;
+    let given = earlier.plan(&name)?;
     let mut done = Done {
         findings: node
             .map(|node| identity(node, job.root))

@@ -4,9 +4,9 @@
 //! a login takes it along.
 
 use crate::control::Control;
-use crate::processes::parent_and_start;
 use anyhow::{Context, anyhow};
 use cluster::command::Command;
+use cluster::process;
 use cluster::root::{Attributes, Root};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -69,17 +69,16 @@ impl Guard {
         limit: Duration,
         undo: Undo,
     ) -> anyhow::Result<Self> {
-        let process = std::process::id();
-        let (_, started) =
-            parent_and_start(root, process).context("finding out when this program began")?;
+        let id = std::process::id();
+        let own = process::stat(root, id).context("finding out when this program began")?;
         let trial = Trial {
-            process,
-            started,
+            process: id,
+            started: own.start,
             limit_s: limit.as_secs(),
             undo: undo.clone(),
         };
         // Of this run alone: another one must not end this one's guard.
-        let path = format!("{FOLDER}/{interface}.{process}.trial");
+        let path = format!("{FOLDER}/{interface}.{id}.trial");
         let text = serde_json::to_vec(&trial).context("writing the trial down")?;
         let attributes = Attributes {
             mode: 0o600,
@@ -174,7 +173,7 @@ pub fn watch(root: &Root, path: &Path) -> anyhow::Result<()> {
         return Ok(());
     };
     let deadline = Instant::now() + Duration::from_secs(trial.limit_s);
-    while parent_and_start(root, trial.process).is_some_and(|(_, started)| started == trial.started)
+    while process::stat(root, trial.process).is_some_and(|now| now.start == trial.started)
         && Instant::now() < deadline
     {
         // Kept, or taken back already.
@@ -243,10 +242,10 @@ fn run(argv: &[String]) -> anyhow::Result<()> {
 }
 
 /// Ends a program, if it is still the one that was started.
-pub(crate) fn end(root: &Root, process: u32, started: u64) {
-    let same = parent_and_start(root, process).is_some_and(|(_, now)| now == started);
+pub(crate) fn end(root: &Root, id: u32, started: u64) {
+    let same = process::stat(root, id).is_some_and(|now| now.start == started);
     // 0 and 1 would be everybody.
-    if let Some(id) = i32::try_from(process).ok().filter(|id| same && *id > 1) {
+    if let Some(id) = i32::try_from(id).ok().filter(|id| same && *id > 1) {
         // Gone in between is as well.
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
     }

@@ -30,11 +30,7 @@ pub(crate) struct Job<'a> {
 /// Plans for every node that is asked for, looks at this one, or acts on it.
 pub fn run(cli: &Cli, input: &Input<'_>) -> anyhow::Result<(Answer, Vec<Finding>)> {
     let root = cli.node.root()?;
-    let earlier: Earlier = input
-        .document
-        .answer("pi_wifi")
-        .context("reading the document")?
-        .unwrap_or_default();
+    let earlier = Earlier::of(input.document, "pi_wifi")?;
     let none: Wifi = serde_json::from_str("{}").context("making an empty description")?;
     let wifi = input.inventory.wifi.as_ref().unwrap_or(&none);
     wish::check(wifi).context("reading the document")?;
@@ -102,7 +98,7 @@ impl Job<'_> {
         if self.cli.install_watch {
             apply::install_watch(self, interface)
         } else if self.cli.node.apply {
-            apply::run(self, &earlier.nodes)
+            apply::run(self, earlier)
         } else if self.cli.check {
             self.here()
         } else {

@@ -52,8 +52,8 @@ pub fn session(root: &Root) -> Option<Session> {
                 first: process,
             });
         }
-        process = match crate::processes::parent_and_start(root, process) {
-            Some((parent, _)) if parent > 1 => parent,
+        process = match cluster::process::stat(root, process) {
+            Some(stat) if stat.parent > 1 => stat.parent,
             _ => return session,
         };
     }

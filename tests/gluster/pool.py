@@ -182,22 +182,23 @@ def joined(volume, bricks):
     return len(re.findall(r"^connected *= *1$", seen, re.M)) == bricks
 
 
-def whole(volume="gv0", bricks=4, limit=90):
+def whole(volume="gv0", bricks=4, limit=180):
     """Waits until every brick is there and nothing is to be healed."""
     deadline = time.monotonic() + limit
-    pushed = False
+    push = time.monotonic() + 30
     while True:
-        if not pushed and time.monotonic() > deadline - limit * 2 / 3:
-            # A brick that a server quorum stopped is not always started again when its daemon comes back.
+        if time.monotonic() > push:
+            # A brick that a server quorum stopped is not always started again when its daemon comes back, nor always by the first push.
             gluster("pi1", "volume", "start", volume, "force", check=False, limit=130)
             gluster("pi1", "volume", "heal", volume, check=False, limit=130)
-            pushed = True
+            push = time.monotonic() + 30
         info = gluster("pi1", "volume", "heal", volume, "info", check=False, limit=130).stdout
         lines = info.splitlines()
         if lines.count("Status: Connected") == bricks and lines.count("Number of entries: 0") == bricks and joined(volume, bricks):
             return
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{volume} is not whole:\n{info}")
+            status = gluster("pi1", "volume", "status", volume, check=False, limit=130).stdout
+            raise RuntimeError(f"{volume} is not whole:\n{info}\n{status}")
         time.sleep(0.5)
 
 

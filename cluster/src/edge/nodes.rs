@@ -1,6 +1,9 @@
 //! `nodes` in the answer of a tool that runs for one node at a time: this run's answers, and the others' as they were.
 
+use super::Usage;
+use crate::document::Document;
 use crate::finding::Finding;
+use anyhow::Context;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +44,25 @@ impl<T: JsonSchema> JsonSchema for Entry<T> {
 }
 
 impl Earlier {
+    /// What the document holds of a tool; nothing where it holds none.
+    ///
+    /// # Errors
+    /// It is not an answer.
+    pub fn of(document: &Document, key: &str) -> anyhow::Result<Self> {
+        let earlier = document.answer(key).context("reading the document")?;
+        Ok(earlier.unwrap_or_default())
+    }
+
+    /// A node's plan.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn plan(&self, name: &str) -> anyhow::Result<Option<Value>> {
+        let raw = self.nodes.get(name);
+        raw.map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
+            .transpose()
+    }
+
     /// This run's answers, and those of the document that this run did not renew; whether one of the latter is pending. One
     /// that is not ok is a warning with this id.
     pub fn join<T>(
@@ -65,6 +87,13 @@ impl Earlier {
         nodes.extend(answers.into_iter().map(new));
         (nodes, pending)
     }
+}
+
+/// The error of who gives a reviewed plan, and wishes for something else with flags.
+pub fn wished_beside_a_plan() -> anyhow::Error {
+    let problem =
+        "the document holds a plan, and flags wish for something; run without --apply to plan anew";
+    anyhow::Error::from(Usage::new(problem)).context("reading the arguments")
 }
 
 /// The warning of an answer that is passed on and was no.

@@ -24,7 +24,6 @@ use cluster::edge::nodes::Earlier;
 use cluster::finding::{self, Finding};
 use cluster::root::Root;
 use cluster::run::{Journal, JournalPlace, Refusal, told};
-use serde_json::Value;
 use std::time::Duration;
 use wish::Planned;
 
@@ -63,10 +62,7 @@ pub fn run(
         };
         findings.extend(leaving.run(act, &mut report)?);
     } else if cli.node.apply {
-        let given = earlier.nodes.get(&planned.name);
-        let given: Option<Value> = given
-            .map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
-            .transpose()?;
+        let given = earlier.plan(&planned.name)?;
         let job = act::Job {
             cli,
             answer,

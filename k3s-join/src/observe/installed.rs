@@ -5,6 +5,7 @@ use crate::check::state::{Installed, Setting, Wish};
 use crate::platform::DATA_DIR;
 use crate::rehearse::{cacerts, token::Token};
 use cluster::plan::sha256;
+use cluster::process;
 use cluster::root::Root;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -94,14 +95,10 @@ fn unlimited(root: &Root, unit: &str) -> bool {
 
 /// Whether a process of K3s is there: its threads call themselves `k3s-server` and `k3s-agent`.
 fn running(root: &Root) -> bool {
-    let processes = names(root, "/proc");
-    processes
-        .iter()
-        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))
-        .any(|id| {
-            text(root, &format!("/proc/{id}/comm"))
-                .is_some_and(|name| matches!(name.trim(), "k3s" | "k3s-server" | "k3s-agent"))
-        })
+    let name = |id| process::name(root, id).unwrap_or_default();
+    let ids = process::numbers(root).unwrap_or_default();
+    ids.into_iter()
+        .any(|id| matches!(name(id).as_str(), "k3s" | "k3s-server" | "k3s-agent"))
 }
 
 fn server_token(root: &Root, data: &str) -> Option<String> {

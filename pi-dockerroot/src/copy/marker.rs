@@ -45,8 +45,8 @@ pub(super) fn identity(tree: &Tree) -> Result<String> {
     ))
 }
 
-/// Which start of the machine this is.
-pub(super) fn boot() -> Result<String> {
+/// Which start of the machine this is: after another one a process's id and start may be another's.
+pub(crate) fn boot() -> Result<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .context("reading the boot's identity")?;
     Ok(boot.trim().to_owned())

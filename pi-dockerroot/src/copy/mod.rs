@@ -26,6 +26,7 @@ mod walk;
 
 pub use compare::{Content, Difference, Differences, verify};
 pub use marker::Marker;
+pub(crate) use marker::boot;
 pub use pass::Pass;
 pub use scan::{Holdings, scan};
 pub use tree::{Tree, shown};

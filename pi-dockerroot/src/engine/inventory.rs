@@ -1,7 +1,8 @@
 //! What an engine has, as it says itself: compared before and after a move.
 
 use super::http::Api;
-use super::process::{self, Process, boot};
+use super::process::{self, Process};
+use crate::copy::boot;
 use anyhow::Result;
 use cluster::root::Root;
 use serde::{Deserialize, Serialize};

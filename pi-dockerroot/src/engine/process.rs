@@ -1,13 +1,11 @@
 //! Processes, as `/proc` shows them.
 
 use anyhow::{Context, Result};
+use cluster::process;
 use cluster::root::Root;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Larger than any command line that starts an engine.
-const LIMIT: u64 = 1 << 20;
 
 /// One process. Its start tells it from a later one with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,16 +29,6 @@ pub struct Found {
     pub arguments: Vec<String>,
 }
 
-/// Which start of the machine this is: after another one a process's id and start may be another's.
-///
-/// # Errors
-/// `/proc` cannot be read.
-pub fn boot() -> Result<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .context("reading the boot's identity")?;
-    Ok(boot.trim().to_owned())
-}
-
 /// All processes of this process's own PID namespace: what runs inside containers is none of ours.
 ///
 /// # Errors
@@ -51,12 +39,9 @@ pub fn all(root: &Root) -> Result<Vec<Found>> {
     }
     let own = std::fs::read_link("/proc/self/ns/pid").ok();
     let mut found = Vec::new();
-    for name in root.names(Path::new("/proc")).context("reading /proc")? {
-        let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
+    for id in process::numbers(root).context("reading /proc")? {
         // A process may end while it is looked at.
-        if let Some(process) = look(root, id)
+        if let Some(process) = i32::try_from(id).ok().and_then(|id| look(root, id))
             && (own.is_none() || std::fs::read_link(format!("/proc/{id}/ns/pid")).ok() == own)
         {
             found.push(process);
@@ -67,42 +52,17 @@ pub fn all(root: &Root) -> Result<Vec<Found>> {
 
 /// A process by its id; nothing where there is none, it ended, or its id is not above 1.
 pub fn look(root: &Root, id: i32) -> Option<Found> {
-    if id <= 1 {
-        return None;
-    }
-    let read = |file: &str| {
-        root.read(Path::new(&format!("/proc/{id}/{file}")), LIMIT)
-            .ok()
-    };
-    let stat = String::from_utf8_lossy(&read("stat")?).into_owned();
-    let (name, parent, start) = stat_fields(&stat)?;
-    let arguments = String::from_utf8_lossy(&read("cmdline")?)
-        .trim_end_matches('\0')
-        .split('\0')
-        .map(str::to_owned)
-        .collect();
+    let number = u32::try_from(id).ok().filter(|id| *id > 1)?;
+    let stat = process::stat(root, number)?;
     Some(Found {
-        process: Process { id, start },
-        parent,
-        name,
-        arguments,
+        process: Process {
+            id,
+            start: stat.start,
+        },
+        parent: i32::try_from(stat.parent).ok()?,
+        name: stat.name,
+        arguments: process::arguments(root, number)?,
     })
-}
-
-/// Name, parent and start of a line of `/proc/PID/stat` (proc_pid_stat(5)); nothing for one that ended.
-fn stat_fields(stat: &str) -> Option<(String, i32, u64)> {
-    let (head, tail) = stat.rsplit_once(')')?;
-    let name = head.split_once('(')?.1.to_owned();
-    let fields: Vec<&str> = tail.split_whitespace().collect();
-    // The third field of the line is the first after the name.
-    if matches!(*fields.first()?, "Z" | "X") {
-        return None;
-    }
-    Some((
-        name,
-        fields.get(1)?.parse().ok()?,
-        fields.get(19)?.parse().ok()?,
-    ))
 }
 
 impl Process {
@@ -158,14 +118,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_anything() {
-        let line = "42 (a) b (c) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 2 3";
-        assert_eq!(stat_fields(line).unwrap(), ("a) b (c".to_owned(), 7, 12345));
-        assert!(stat_fields(&line.replace(") S ", ") Z ")).is_none());
-        assert!(stat_fields("42 (a").is_none());
-    }
-
-    #[test]
     fn it_finds_and_ends_what_it_started() {
         let mut child = std::process::Command::new("sleep")
             .arg("100")
@@ -175,7 +127,7 @@ mod tests {
         let id = i32::try_from(child.id()).unwrap();
         let mut found = look(&root, id).unwrap();
         // It is there a moment before its arguments are.
-        while found.arguments == [""] {
+        while found.arguments.is_empty() {
             found = look(&root, id).unwrap();
         }
         assert_eq!(found.arguments, ["sleep", "100"]);

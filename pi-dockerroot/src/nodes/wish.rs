@@ -9,14 +9,13 @@ use crate::engine::target;
 use crate::render::cloud_config;
 use anyhow::Context;
 use cluster::edge::Usage;
-use cluster::edge::nodes::Earlier;
+use cluster::edge::nodes::{Earlier, wished_beside_a_plan};
 use cluster::finding::{self, Finding};
 use cluster::invalid::Invalid;
 use cluster::inventory::{Node, Os};
 use cluster::name::MountPoint;
 use cluster::root::Root;
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The label of the partition that is made for the engine.
@@ -102,22 +101,18 @@ impl Wish<'_> {
         earlier: &Earlier,
         findings: &mut Vec<Finding>,
     ) -> anyhow::Result<(NodeAnswer, Vec<Finding>)> {
-        let given = earlier
-            .nodes
-            .get(self.name)
-            .filter(|_| self.arguments.node.apply && self.arguments.wanted() == Wanted::Move);
-        let given: Option<Value> = given
-            .map(|raw| serde_json::from_str(raw.get()).context("reading the plan in the document"))
-            .transpose()?
-            .filter(|given: &Value| !given["plan_sha256"].is_null());
+        let given = match self.arguments.node.apply && self.arguments.wanted() == Wanted::Move {
+            true => earlier.plan(self.name)?,
+            false => None,
+        };
+        let given = given.filter(|given| !given["plan_sha256"].is_null());
         let to = match self.declared() {
             Some(to) => Some(to),
             None => target::labelled(root, LABEL)?,
         };
         let request = match &given {
             Some(_) if self.arguments.requests() => {
-                let problem = "the document holds a plan, and flags wish for something; run without --apply to plan anew";
-                return Err(Usage::new(problem)).context("reading the arguments");
+                return Err(wished_beside_a_plan());
             }
             Some(given) => serde_json::from_value(given["request"].clone()).map_err(|error| {
                 let path = format!("pi_dockerroot.nodes.{}.request", self.name);

@@ -5,9 +5,8 @@ use crate::cli::Cli;
 use crate::request::{Request, Wish};
 use crate::state::DiskState;
 use anyhow::Context;
-use cluster::edge::Usage;
 use cluster::edge::node::host_name;
-use cluster::edge::nodes::Earlier;
+use cluster::edge::nodes::{Earlier, wished_beside_a_plan};
 use cluster::finding::Finding;
 use cluster::invalid::Invalid;
 use cluster::inventory::Node;
@@ -23,29 +22,25 @@ pub(super) fn planned(
     earlier: &Earlier,
     chosen: Option<&Node>,
 ) -> anyhow::Result<Option<(String, Value)>> {
-    let found = match chosen {
-        Some(node) => earlier.nodes.get_key_value(node.name.as_str()),
+    let name = match chosen {
+        Some(node) => node.name.as_str().to_owned(),
         None => {
             let root = Root::open(Path::new("/"))?;
             let host = host_name(&root).unwrap_or_default();
-            let named = earlier.nodes.get_key_value(&host);
-            named.or_else(|| earlier.nodes.get_key_value("image"))
+            match earlier.nodes.contains_key(&host) {
+                true => host,
+                false => "image".to_owned(),
+            }
         }
     };
-    found
-        .map(|(name, raw)| {
-            let value =
-                serde_json::from_str(raw.get()).context("reading the plan in the document")?;
-            Ok((name.clone(), value))
-        })
-        .transpose()
+    let plan = earlier.plan(&name)?;
+    Ok(plan.map(|plan| (name, plan)))
 }
 
 /// The request of the plan in the document, which is what was reviewed.
 pub(super) fn request(cli: &Cli, name: &str, given: &Value) -> anyhow::Result<Request> {
     if cli.requests() {
-        let problem = "the document holds a plan, and flags wish for something; run without --apply to plan anew";
-        return Err(Usage::new(problem)).context("reading the arguments");
+        return Err(wished_beside_a_plan());
     }
     let path = format!("pi_partition.nodes.{name}.request");
     let request = given.get("request").cloned().unwrap_or_default();

@@ -4,10 +4,10 @@ use super::client::Client;
 use super::{BACK, Kept, Outcome, PAUSE, Trial, write_secret};
 use crate::control::Control;
 use crate::guard::Undo;
-use crate::processes::parent_and_start;
 use crate::render::wpa_supplicant::content;
 use anyhow::{Context, bail};
 use cluster::command::Command;
+use cluster::process;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
@@ -65,7 +65,7 @@ impl Trial<'_> {
                 .with_context(|| format!("reading {number}"))?;
             let text = text.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
             let process = text.and_then(|text| text.parse::<u32>().ok());
-            let began = process.and_then(|id| Some((id, parent_and_start(self.root, id)?.1)));
+            let began = process.and_then(|id| Some((id, process::stat(self.root, id)?.start)));
             if let Some(began) = began.filter(|_| Path::new(control).exists()) {
                 return Ok(began);
             }

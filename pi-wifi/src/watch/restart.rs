@@ -4,10 +4,11 @@ use super::LIMIT;
 use crate::control::Control;
 use crate::guard;
 use crate::owner::Owner;
-use crate::processes::{self, parent_and_start};
+use crate::processes;
 use crate::stack::Stack;
 use anyhow::{Context, bail};
 use cluster::command::Command;
+use cluster::process;
 use cluster::root::Root;
 use std::path::Path;
 use std::thread;
@@ -49,17 +50,17 @@ pub(super) fn restart(root: &Root, owner: &Owner) -> anyhow::Result<()> {
 
 /// Ends a wpa_supplicant: by its socket, or by a signal where it does not listen.
 fn end(root: &Root, id: u32, control: Option<&str>, patience: Duration) -> anyhow::Result<()> {
-    let (_, started) = parent_and_start(root, id).context("wpa_supplicant ended meanwhile")?;
+    let before = process::stat(root, id).context("wpa_supplicant ended meanwhile")?;
     let told = control.is_some_and(|path| {
         Control::open(path)
             .and_then(|control| control.order(b"TERMINATE"))
             .is_ok()
     });
     if !told {
-        guard::end(root, id, started);
+        guard::end(root, id, before.start);
     }
     let deadline = Instant::now() + patience;
-    while parent_and_start(root, id).is_some_and(|(_, now)| now == started) {
+    while process::stat(root, id).is_some_and(|now| now.start == before.start) {
         // A second one beside it would fight with it for the radio.
         if Instant::now() >= deadline {
             bail!("wpa_supplicant (process {id}) does not end, so no other is started");
