@@ -179,7 +179,16 @@ impl CloudConfig {
                 }
                 return Ok(());
             }
-            (key, value) if TOP.contains(&key) => (key, value),
+            (key, value) if TOP.contains(&key) => {
+                let (fits, form) = match key {
+                    "hostname" => (value.is_string(), "text"),
+                    _ => (value.is_array(), "a list"),
+                };
+                if !fits {
+                    return Err(format!("{key}: expected {form}, found {value}"));
+                }
+                (key, value)
+            }
             (key, _) => return Err(format!("{key}: not a key of {}'s", self.root)),
         };
         check(key, &value)?;
@@ -361,6 +370,14 @@ mod tests {
         config.set(&["docker", "graph"], json!("/a")).unwrap();
         assert!(config.set(&["docker", "graph"], json!("/b")).is_err());
         assert!(config.set(&["docker", "graph", "x"], json!("/b")).is_err());
+        for line in [
+            r#""mounts": -11"#,
+            r#""runcmd": {"a": 1}"#,
+            r#""hostname": ["pi1"]"#,
+        ] {
+            let wrong = config.merge(&format!("{HEADER}{line}\n")).unwrap_err();
+            assert!(wrong.contains("expected"), "{line}: {wrong}");
+        }
         config
             .file(&[("path", "/etc/x"), ("permissions", "0600")])
             .unwrap();
