@@ -50,7 +50,7 @@ start_points() {
     iw phy "phy$n" set netns name ap
     ip -n ap address add "192.168.5$n.1/24" dev "wlan$n"
     start_point "$name"
-    ip netns exec ap dnsmasq --port=0 --interface="wlan$n" --bind-interfaces --except-interface=lo --user=root --no-ping \
+    ip netns exec ap dnsmasq --port=0 --interface="wlan$n" --bind-interfaces --except-interface=lo --user=root --no-ping --dhcp-authoritative \
       --dhcp-range="192.168.5$n.10,192.168.5$n.99,1h" --dhcp-leasefile="/tmp/$name.leases" --pid-file="/tmp/$name.dnsmasq" --log-dhcp --log-facility="/tmp/$name.dhcp"
   done
 }
@@ -76,12 +76,15 @@ is_in() {
   iw dev wlan0 link | grep -q "^Connected" && ip -4 address show dev wlan0 | grep -q "inet 192.168.5$n\."
 }
 
+# is_out_of NAME
+is_out_of() { ! is_in "$1"; }
+
 # soon COMMAND…: within thirty seconds.
 soon() {
   local n=0
   until "$@"; do
     n=$((n + 1))
-    [ $n -lt 300 ] || return 1
-    sleep 0.1
+    [ $n -lt 100 ] || return 1
+    sleep 0.3
   done
 }
