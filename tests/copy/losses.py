@@ -45,8 +45,8 @@ ROWS = [
     ("holes", field("extents")),
     ("sockets", field("kind", ["socket"])),
     ("FIFOs and devices", field("kind", ["fifo", "character", "block"])),
-    ("`chattr` flags", lambda line: (line.get("flags") or [0, ""])[1]),
-    ("project ids", lambda line: (line.get("flags") or [0, ""])[0]),
+    ("`chattr` flags", lambda line: (line.get("flags") or [0, 0])[1]),
+    ("project ids", lambda line: (line.get("flags") or [0, 0])[0]),
     ("the top folder's own", lambda line: [line["mode"], line["owner"], line["mtime"], line["xattrs"]] if line["path"] == "." else None),
 ]
 
