@@ -5,6 +5,8 @@
 
 use cluster_tests::program::{Outcome, Program};
 use cluster_tests::tools;
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
 use serde_json::Value;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -140,6 +142,14 @@ impl Image {
     }
 }
 
+/// The first byte from `at` that is in no hole, or the size: holes are most of an image, and read as zeros.
+fn data(file: &File, at: u64, size: u64) -> u64 {
+    match lseek(file, at.try_into().unwrap(), Whence::SeekData) {
+        Err(Errno::ENXIO) => size,
+        found => found.unwrap().try_into().unwrap(),
+    }
+}
+
 /// Where two images differ: ranges of 512 bytes, joined.
 pub fn differences(a: &Path, b: &Path) -> Vec<(u64, u64)> {
     const CHUNK: usize = 1 << 20;
@@ -149,7 +159,11 @@ pub fn differences(a: &Path, b: &Path) -> Vec<(u64, u64)> {
     let (mut left, mut right) = (vec![0; CHUNK], vec![0; CHUNK]);
     let mut found: Vec<(u64, u64)> = Vec::new();
     let mut at = 0;
-    while at < size {
+    loop {
+        at = data(&a, at, size).min(data(&b, at, size));
+        if at >= size {
+            break;
+        }
         let length = CHUNK.min((size - at) as usize);
         a.read_exact_at(&mut left[..length], at).unwrap();
         b.read_exact_at(&mut right[..length], at).unwrap();

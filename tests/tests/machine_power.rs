@@ -212,7 +212,7 @@ fn table_written(log: &WriteLog, prefixes: &[State]) -> Result<usize> {
 #[test]
 #[ignore = "machine: run by scripts/test"]
 fn after_a_power_cut_at_any_write_the_story_ends_as_planned() -> Result<()> {
-    let more = ["fsck.vfat", "losetup", "partx", "unshare"];
+    let more = ["fsck.vfat", "losetup", "openssl", "partx", "unshare"];
     if !require(&[PROGRAMS, &more].concat())? || !require_root()? {
         return Ok(());
     }

@@ -41,6 +41,8 @@ end() {
 }
 trap end EXIT
 fail() { echo "FAILED: $*" >&2; exit 9; }
+# of a disk: four times as fast as sha256sum, which does not use the processor's own instructions
+digest() { openssl dgst -sha256 -r; }
 same() { [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"; }
 # ID COMMAND…: it refuses, for this reason
 refuses() {
@@ -52,9 +54,9 @@ refuses() {
 # ID COMMAND…: and nothing changes
 refused() {
   local before
-  before=$(sha256sum <$I)
+  before=$(digest <$I)
   refuses "$@"; shift
-  same "$(sha256sum <$I)" "$before" "the disk after $*"
+  same "$(digest <$I)" "$before" "the disk after $*"
 }
 TABLE='label: dos
 start=2048,size=61441,type=c
@@ -63,7 +65,7 @@ start=63489,size=200000,type=83'
 
 /// Runs a script as root in namespaces of its own; `$I` is an empty image, `pi-partition` is on its PATH.
 fn root(script: &str) -> Option<String> {
-    let more = ["jq", "losetup", "partx", "unshare", "xfs_info"];
+    let more = ["jq", "losetup", "openssl", "partx", "unshare", "xfs_info"];
     if !require(&[PROGRAMS, &more].concat()).unwrap() {
         return None;
     }
@@ -105,7 +107,7 @@ size=200M,name=root'; do
   attach D $I
   partx -a $D
   mkfs.ext4 -q ${D}p2; mkdir -p /mnt/root; mount ${D}p2 /mnt/root; echo precious >/mnt/root/file; sync
-  P2=$(sha256sum <${D}p2)
+  P2=$(digest <${D}p2)
   pi-partition -n --disk $D --label docker --mount /mnt/docker --persist fstab --apply >$W/out.json
   same "$(jq -c '.pi_partition|[.ok,.pending,.changed]' $W/out.json)" '[true,false,true]' verdict
   same "$(findmnt -no SOURCE,FSTYPE,OPTIONS /mnt/docker)" "${D}p3 ext4   rw,noatime" mount
@@ -301,12 +303,12 @@ partx -a $D
 mkdir -p $W/card/etc
 pi-partition -n --disk $D --label docker --mount /mnt/docker --sysroot $W/card --only | jq -e .ok >/dev/null || fail 'no plan'
 printf '# theirs\n\nUUID=1 /mnt/other ext4 defaults 0 2\n\n' >/etc/fstab
-F=$(sha256sum </etc/fstab); T=$(sha256sum <$I)
+F=$(sha256sum </etc/fstab); T=$(digest <$I)
 # Without a file system it has no UUID: a line without one is not its line.
 pi-partition -n --disk $D --fs none --apply >$W/out.json
 pi-partition -n --disk $D --undo $W/out.json --apply --only | jq -e .changed >/dev/null || fail 'nothing was undone'
 same "$(sha256sum </etc/fstab)" "$F" fstab
-same "$(sha256sum <$I)" "$T" table
+same "$(digest <$I)" "$T" table
 [ ! -e ${D}p3 ] || fail 'still known to the kernel'
 # An undo that failed before its first effect leaves the way free.
 pi-partition -n --disk $D --label docker --mount /mnt/docker --persist systemd --apply >$W/out.json 2>$W/error ||
