@@ -26,14 +26,16 @@ fn said(folder: &Path, script: &str) -> String {
     text.with_context(|| script.to_owned()).unwrap()
 }
 
-/// Packs for both machines into `folder`: arm64 and amd64. What the PC's programs hold is looked at here and not how fast they are, so
-/// but in the long run they are spared the minutes of optimizing.
+/// Packs for both machines into `folder`: arm64 and amd64. What they hold is looked at here and not how fast or how small it is, so but
+/// in the long run the PC's programs are spared the minutes of optimizing, and both packages most of the compressing.
 fn pack(folder: &str, umask: &str) -> [PathBuf; 2] {
     ["arm64", "amd64"].map(|architecture| {
-        let quick = if architecture == "amd64" && !long() {
-            "CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256"
-        } else {
-            ""
+        let quick = match (architecture, long()) {
+            (_, true) => "",
+            ("amd64", false) => {
+                "DPKG_DEB_COMPRESSOR_LEVEL=0 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16"
+            }
+            (_, false) => "DPKG_DEB_COMPRESSOR_LEVEL=0",
         };
         let script = format!("umask {umask}; {quick} scripts/package -o {folder} {architecture}");
         tools::top().join(said(tools::top(), &script).trim_end())
