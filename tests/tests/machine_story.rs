@@ -207,7 +207,7 @@ fn pi_becomes_a_node_and_stays_one_after_a_restart() -> Result<()> {
 }
 
 /// The work takes about so much longer than the preparation, on whatever host.
-const RATIO: f64 = 1.2;
+const RATIO: f64 = 1.6;
 
 /// Pulls the plug at the instant that the seed chooses, boots, and tells the story again. One seed of five chooses the instant
 /// after the last answer: what was said to be done has to be on the card by then.
@@ -273,7 +273,8 @@ fn pi_killed_at_random_instants_becomes_a_node_by_the_same_command() -> Result<(
         }
     };
     let failed: Vec<String> = thread::scope(|scope| {
-        let workers = thread::available_parallelism().map_or(1, usize::from);
+        // One more than there are processors: a machine that joins a network waits for a fifth of its time.
+        let workers = 1 + thread::available_parallelism().map_or(1, usize::from);
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         workers
             .into_iter()
