@@ -27,7 +27,6 @@ const PROGRAMS: &[&str] = &[
     "getfattr",
     "setfattr",
     "chattr",
-    "lsattr",
     "rsync",
     "jq",
     "python3",
