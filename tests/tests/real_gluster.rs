@@ -57,7 +57,7 @@ fn run_pool() -> Seen {
         .unwrap();
     let mut command = host("timeout");
     command.args([
-        "1500",
+        "2400",
         "unshare",
         "--mount",
         "--net",
