@@ -244,7 +244,8 @@ struct Block {
     management: u32,
 }
 
-/// wpa_supplicant's reading of a file: on the loopback of a network namespace of its own, with a driver that has no radio.
+/// wpa_supplicant's reading of a file: on the loopback of a network namespace of its own, with a driver that has no radio. It ends when
+/// the file was read, however long the keys of so many passphrases take.
 fn supplicant(path: &Path) -> Vec<Block> {
     let arguments = [
         "--net",
@@ -256,15 +257,11 @@ fn supplicant(path: &Path) -> Vec<Block> {
         "timeout",
         "-s",
         "KILL",
-        "4",
-        "wpa_supplicant",
-        "-D",
-        "wired",
-        "-i",
-        "lo",
-        "-dd",
-        "-K",
+        "120",
+        "bash",
         "-c",
+        "exec sed '/Own MAC address/q' < <(wpa_supplicant -D wired -i lo -dd -K -c \"$1\" 2>&1)",
+        "supplicant",
     ];
     let outcome = Program::new("unshare")
         .args(arguments)

@@ -21,12 +21,16 @@ def supplicant(network):
     return "\n".join(lines + ["}", ""])
 
 
+# The schema itself is looked at once, not for each text.
+kind = jsonschema.validators.validator_for(ask["schema"])
+kind.check_schema(ask["schema"])
+validator = kind(ask["schema"])
 made = []
 for text in ask["texts"]:
     assert text.startswith("#cloud-config\n"), text
     assert text.isascii() and "\r" not in text, text
     config = yaml.safe_load(text)
-    jsonschema.validate(config, ask["schema"])
+    validator.validate(config)
     root = config.get("rancher") or config["burmilla"]
     networks = root["network"]["wifi_networks"]
     interface = root["network"]["interfaces"]["wlan0"]
